@@ -1,0 +1,166 @@
+"""The vocabulary of decisions: what the planner may say, and nothing else.
+
+A `Decision` is about one activity on one route. Its steps are carried out in order by `apply`; each one
+says which pairs are agreed once it is done, so that a step that fails leaves the base as it was. What an
+activity's user must know without anything being done stands in `verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from daemon.core.model import Blank, Half, Key, Local, Pair, Patch, Value, View
+
+
+class Side(StrEnum):
+    """The two sides of a route."""
+
+    FILE = "file"
+    CALENDAR = "calendar"
+
+    @property
+    def other(self) -> Side:
+        """The side across."""
+        return Side.CALENDAR if self is Side.FILE else Side.FILE
+
+
+class State(StrEnum):
+    """The state of one file, as `why` names it."""
+
+    SYNCED = "synced"
+    WAITING = "waiting"
+    HELD = "held"
+    CONFLICT = "conflict"
+    BLOCKED = "blocked"
+    READ_ONLY = "read_only"
+    IGNORED = "ignored"
+    UNSCHEDULED = "unscheduled"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state of an activity in words: a code for scripts, the reason and the cure for its user."""
+
+    state: State
+    code: str
+    reason: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Both sides changed one key to different values. `chosen` None: open, its user must say."""
+
+    key: Key
+    base: Half
+    file: Value | None
+    calendar: Value | None
+    chosen: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEvent:
+    """Make an event for a file. `agrees` become the base."""
+
+    view: View
+    agrees: Mapping[Key, Pair]
+    overlay: Patch
+    reason: str
+    mails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateEvent:
+    """Change keys of the event."""
+
+    patch: Patch
+    agrees: Mapping[Key, Pair]
+    overlay: Patch
+    reason: str
+    mails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteEvent:
+    """Delete the event, unlink, and remember not to bring it back."""
+
+    reason: str
+    mails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFile:
+    """Make a file for an event."""
+
+    place: str
+    view: View
+    local: Local
+    agrees: Mapping[Key, Pair]
+    reason: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFile:
+    """Change lines of the file."""
+
+    patch: Patch
+    agrees: Mapping[Key, Pair]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrashFile:
+    """Move the file to the trash, unlink, and remember."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Nothing to write: only what both sides agree on has moved."""
+
+    agrees: Mapping[Key, Pair]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Take this file and this event for the same activity."""
+
+    agrees: Mapping[Key, Pair]
+    complete: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """Stop syncing it; delete nothing. `tombstone`: it does not come back."""
+
+    reason: str
+    tombstone: bool
+
+
+Step = CreateEvent | UpdateEvent | DeleteEvent | CreateFile | UpdateFile | TrashFile | Agree | Link | Unlink
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about one activity on one route, and what to tell its user.
+
+    `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again.
+    """
+
+    verdict: Verdict
+    steps: tuple[Step, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    not_before: datetime | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def blank_or(value: Value | None) -> Half:
+    """The half that an optional value stands for."""
+    return Blank.ABSENT if value is None else value
