@@ -8,7 +8,7 @@ activity's user must know without anything being done stands in `verdict`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -114,6 +114,13 @@ class UpdateFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishFile:
+    """Mark the file done, unlink, and remember: its event was deleted."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrashFile:
     """Move the file to the trash, unlink, and remember."""
 
@@ -144,21 +151,34 @@ class Unlink:
     tombstone: bool
 
 
-Step = CreateEvent | UpdateEvent | DeleteEvent | CreateFile | UpdateFile | TrashFile | Agree | Link | Unlink
+EventStep = CreateEvent | UpdateEvent | DeleteEvent
+FileStep = CreateFile | UpdateFile | FinishFile | TrashFile
+Step = EventStep | FileStep | Agree | Link | Unlink
+
+
+class Hold(StrEnum):
+    """Why a decision waits for its user's word."""
+
+    FIRST_IMPORT = "first_import"  # eligible items from before the calendar was connected
+    REBUILD = "rebuild"  # the journal was lost: one-sided items
+    BRAKE = "brake"  # more deletions or mass edits than the brake allows
+    MAIL = "mail"  # it would mail guests
+    PRIVATE = "private"  # applying a new mode of private_events to what is there
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What is to be done about one activity on one route, and what to tell its user.
 
-    `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again.
+    `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again;
+    `hold`: its steps wait for approval, whatever the guard says.
     """
 
     verdict: Verdict
     steps: tuple[Step, ...] = ()
     clashes: tuple[Clash, ...] = ()
     not_before: datetime | None = None
-    notes: Mapping[str, str] = field(default_factory=dict)
+    hold: Hold | None = None
 
 
 def blank_or(value: Value | None) -> Half:

@@ -8,7 +8,7 @@ out single writes, each of which says which version it expects to find.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.core.errors import StoreError, SyncError, Unreadable
@@ -96,7 +96,8 @@ class Update:
     """Change single keys of the item `ref`, which is still the version that is named there.
 
     `raw` and `before` are the item as it was last read: a write is that object plus the patch. `uid`, if
-    given, is put on an item that has none of ours yet.
+    given, is put on an item that has none of ours yet. `says` is for the folder: keys that never travel
+    (`done`, `masked`) and their new texts, None to take one out.
     """
 
     ref: Ref
@@ -105,6 +106,7 @@ class Update:
     raw: bytes = b""
     before: View | None = None
     uid: str = ""
+    says: Mapping[str, str | None] = field(default_factory=dict)
     notify: bool = False
 
 

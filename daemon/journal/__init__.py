@@ -1,0 +1,177 @@
+"""The state journal: SQLite, and the only package that opens it.
+
+Every thread works through one connection under one lock; what is inside `with journal.turn():` is one
+transaction. Intents are on disk when their turn ends (synchronous=FULL), before anything is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon.core.errors import JournalError
+from daemon.journal import schema
+from daemon.journal.events import Events
+from daemon.journal.files import Files
+from daemon.journal.intents import Intents
+from daemon.journal.memory import Conflicts, History, Holds, Quarantine, Replaced, Tombstones
+from daemon.journal.rows import RouteRow
+
+_ROUTE = "name, identity, cursor, connected, adopted, rebuilding, disconnected, last_success"
+
+
+class Journal:
+    """The memory of one store on this machine. Raises JournalError when it is damaged or not ours."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        old_mask = os.umask(0o077)
+        try:
+            self._db = _open(path)
+        finally:
+            os.umask(old_mask)
+        self.files = Files(self._db)
+        self.events = Events(self._db)
+        self.intents = Intents(self._db)
+        self.history = History(self._db)
+        self.conflicts = Conflicts(self._db)
+        self.replaced = Replaced(self._db)
+        self.tombstones = Tombstones(self._db)
+        self.quarantine = Quarantine(self._db)
+        self.holds = Holds(self._db)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One transaction, or a part of the one that is open: all of it is kept, or nothing."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self._depth = 1
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise _translated(error, self.path) from error
+            finally:
+                self._depth = 0
+
+    def get_meta(self, key: str) -> str | None:
+        """A fact about the whole journal."""
+        with self._lock:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a fact about the whole journal."""
+        with self.turn():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def route(self, name: str) -> RouteRow | None:
+        """What is remembered of a calendar; None: it was never connected."""
+        with self._lock:
+            row = self._db.execute(f"SELECT {_ROUTE} FROM routes WHERE name = ?", (name,)).fetchone()  # noqa: S608
+        if row is None:
+            return None
+        name, identity, cursor, connected, adopted, rebuilding, disconnected, last = row
+        return RouteRow(name, identity, cursor, connected, bool(adopted), bool(rebuilding), bool(disconnected), last)
+
+    def routes(self) -> list[RouteRow]:
+        """All calendars that were ever connected."""
+        with self._lock:
+            names = [row[0] for row in self._db.execute("SELECT name FROM routes ORDER BY name")]
+        return [row for name in names if (row := self.route(name))]
+
+    def connect(self, name: str, identity: str, now: float, *, rebuilding: bool) -> None:
+        """A calendar is connected for the first time, or again after another one stood under its name."""
+        with self.turn():
+            self._db.execute(
+                """INSERT INTO routes (name, identity, connected, adopted, rebuilding) VALUES (?, ?, ?, 0, ?)
+                ON CONFLICT (name) DO UPDATE SET identity = excluded.identity, cursor = NULL, adopted = 0,
+                connected = excluded.connected""",
+                (name, identity, now, rebuilding),
+            )
+
+    def set_route(self, name: str, **values: object) -> None:
+        """Change what is remembered of a calendar: `cursor`, `adopted`, `rebuilding` ..."""
+        columns = ", ".join(f"{column} = ?" for column in values)
+        with self.turn():
+            self._db.execute(f"UPDATE routes SET {columns} WHERE name = ?", (*values.values(), name))  # noqa: S608
+
+    def backlog_add(self, rows: list[tuple[int, str, str]]) -> None:
+        """Files that were there before a calendar was connected: (file, route, digest)."""
+        self._db.executemany("INSERT OR IGNORE INTO backlog VALUES (?, ?, ?)", rows)
+
+    def backlog_digest(self, file: int, route: str) -> str | None:
+        """The digest that such a file had then; None: it is not one of them."""
+        row = self._db.execute("SELECT digest FROM backlog WHERE file = ? AND route = ?", (file, route)).fetchone()
+        return row[0] if row else None
+
+    def backlog_drop(self, file: int, route: str) -> None:
+        """It no longer counts as one from before."""
+        self._db.execute("DELETE FROM backlog WHERE file = ? AND route = ?", (file, route))
+
+    def compact(self) -> None:
+        """Give room back, and fold the write-ahead log in."""
+        with self._lock:
+            self._db.execute("PRAGMA incremental_vacuum")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Fold the log in and let go."""
+        with self._lock:
+            self._db.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA cache_size = -4000")
+        _check(db, path)
+    except sqlite3.DatabaseError as error:
+        raise _translated(error, path) from error
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables in a new file; refuse a file that is damaged, foreign or from a later version."""
+    if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        db.execute("BEGIN EXCLUSIVE")
+        for statement in schema.TABLES.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        db.execute("COMMIT")
+        return
+    if db.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+        raise JournalError(f"{path} is not a journal of Datebook")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != schema.VERSION:
+        raise JournalError(f"{path} has schema {version}; this version of Datebook knows {schema.VERSION}")
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise JournalError(f"{path} is damaged: {verdict}")
+
+
+def _translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    """A full disk passes by itself; damage does not."""
+    code = getattr(error, "sqlite_errorname", "")
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY")):
+        return OSError(f"the journal {path} can't be written: {error}")
+    return JournalError(f"{path}: {error}")

@@ -1,0 +1,271 @@
+"""How values of the model are kept in the journal: compact JSON, and back.
+
+A value never is a JSON number, so numbers stand for the blanks of a pair. The key of an instance is
+`field@original`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from daemon.core.model import (
+    Activity,
+    AllDay,
+    Answer,
+    Base,
+    Blank,
+    Busy,
+    Field,
+    Guest,
+    Half,
+    Key,
+    Local,
+    Original,
+    Pair,
+    Patch,
+    Priority,
+    Privacy,
+    Status,
+    Timed,
+    Value,
+    View,
+)
+
+_BLANKS = (Blank.ABSENT, Blank.UNKNOWN, Blank.UNHELD)
+_BLANK_NUMBER = {blank: number for number, blank in enumerate(_BLANKS)}
+_DATE_LENGTH = len("2026-11-24")
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def dump_original(original: Original) -> str:
+    """ISO 8601, a date or a local date-time."""
+    return original.isoformat()
+
+
+def load_original(text: str) -> Original:
+    """The reverse of `dump_original`."""
+    return date.fromisoformat(text) if len(text) == _DATE_LENGTH else datetime.fromisoformat(text)
+
+
+def dump_key(key: Key) -> str:
+    """`location`, or `location@2026-12-14`."""
+    if key.instance is None:
+        return key.field.value
+    return f"{key.field.value}@{key.instance.isoformat()}"
+
+
+def load_key(text: str) -> Key:
+    """The reverse of `dump_key`."""
+    known = _KEYS.get(text)
+    if known is not None:
+        return known
+    name, _, original = text.partition("@")
+    return Key(Field(name), load_original(original))
+
+
+_KEYS = {field.value: Key(field) for field in Field}
+
+
+def _dump_when(value: Any) -> list[Any]:
+    if isinstance(value, AllDay):
+        return [value.first.isoformat(), value.days]
+    return [value.start.isoformat(), value.zone, value.length.total_seconds()]
+
+
+def _load_when(data: Any) -> Value:
+    match data:
+        case [first, days]:
+            return AllDay(date.fromisoformat(first), days)
+        case _:
+            start, zone, seconds = data
+            return Timed(datetime.fromisoformat(start), zone, timedelta(seconds=seconds))
+
+
+def _dump_guests(value: Any) -> list[Any]:
+    rows = [[guest.email, guest.name, guest.optional, guest.answer.value, guest.organizer] for guest in value]
+    return sorted(rows)
+
+
+def _load_guests(data: Any) -> Value:
+    return frozenset(Guest(email, name, opt, Answer(answer), org) for email, name, opt, answer, org in data)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_DUMP: Mapping[Field, Callable[[Any], Any]] = {
+    Field.WHEN: _dump_when,
+    Field.ATTENDEES: _dump_guests,
+    Field.REMINDERS: lambda value: sorted(delta.total_seconds() for delta in value),
+    Field.SKIP: lambda value: sorted(original.isoformat() for original in value),
+    Field.CATEGORIES: sorted,
+}
+_LOAD: Mapping[Field, Callable[[Any], Value]] = {
+    Field.WHEN: _load_when,
+    Field.ATTENDEES: _load_guests,
+    Field.REMINDERS: lambda data: frozenset(timedelta(seconds=seconds) for seconds in data),
+    Field.SKIP: lambda data: frozenset(load_original(text) for text in data),
+    Field.CATEGORIES: lambda data: frozenset(data),  # noqa: PLW0108  the class itself has no typed call
+    Field.BUSY: Busy,
+    Field.PRIVATE: Privacy,
+    Field.PRIORITY: Priority,
+    Field.STATUS: Status,
+}
+
+
+def dump_value(key: Key, value: Value | None) -> Any:
+    """One value as JSON-able data; None stays None."""
+    return None if value is None else _DUMP.get(key.field, _same)(value)
+
+
+def load_value(key: Key, data: Any) -> Value | None:
+    """The reverse of `dump_value`."""
+    return None if data is None else _LOAD.get(key.field, _same)(data)
+
+
+def _half(key: Key, half: Half) -> Any:
+    return _BLANK_NUMBER[half] if isinstance(half, Blank) else dump_value(key, half)
+
+
+def _load_half(key: Key, data: Any) -> Half:
+    if isinstance(data, int):
+        return _BLANKS[data]
+    value = load_value(key, data)
+    return Blank.ABSENT if value is None else value
+
+
+def _view_data(view: View | Patch) -> dict[str, Any]:
+    return {dump_key(key): dump_value(key, value) for key, value in view.items()}
+
+
+def dump_view(view: View | Patch) -> str:
+    """A view or a patch."""
+    return _dumps(_view_data(view))
+
+
+def load_patch(text: str) -> dict[Key, Value | None]:
+    """The reverse of `dump_view`."""
+    return {(key := load_key(name)): load_value(key, data) for name, data in json.loads(text).items()}
+
+
+def _load_view_data(data: Mapping[str, Any]) -> dict[Key, Value]:
+    view: dict[Key, Value] = {}
+    for name, item in data.items():
+        key = load_key(name)
+        value = load_value(key, item)
+        if value is not None:
+            view[key] = value
+    return view
+
+
+def dump_pairs(pairs: Mapping[Key, Pair]) -> str:
+    """What is agreed on, key by key."""
+    return _dumps(_pairs_data(pairs))
+
+
+def _pairs_data(pairs: Mapping[Key, Pair]) -> dict[str, Any]:
+    return {
+        dump_key(key): [_half(key, pair.file)]
+        if pair.file is pair.calendar or pair.file == pair.calendar
+        else [_half(key, pair.file), _half(key, pair.calendar)]
+        for key, pair in pairs.items()
+    }
+
+
+def load_pairs(text: str) -> dict[Key, Pair]:
+    """The reverse of `dump_pairs`."""
+    return _load_pairs_data(json.loads(text))
+
+
+def _load_pairs_data(data: Mapping[str, Any]) -> dict[Key, Pair]:
+    pairs = {}
+    for name, halves in data.items():
+        key = load_key(name)
+        pairs[key] = Pair(_load_half(key, halves[0]), _load_half(key, halves[-1]))
+    return pairs
+
+
+def dump_base(base: Base) -> str:
+    """The whole base of a link."""
+    data: dict[str, Any] = {"p": _pairs_data(base.pairs)}
+    if base.overlay:
+        data["o"] = _view_data(base.overlay)
+    if not base.complete:
+        data["r"] = True
+    return _dumps(data)
+
+
+def load_base(text: str) -> Base:
+    """The reverse of `dump_base`."""
+    data = json.loads(text)
+    overlay = {(key := load_key(name)): load_value(key, item) for name, item in data.get("o", {}).items()}
+    return Base(_load_pairs_data(data["p"]), overlay, not data.get("r", False))
+
+
+def _local_data(local: Local) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if local.owner is not None:
+        data["owner"] = local.owner
+    if local.calendar is not None:
+        data["calendar"] = local.calendar
+    for name in ("done", "masked"):
+        if getattr(local, name):
+            data[name] = True
+    if not local.sync:
+        data["sync"] = False
+    if local.done_through is not None:
+        data["done_through"] = local.done_through.isoformat()
+    if local.done_instances:
+        data["done_instances"] = sorted(original.isoformat() for original in local.done_instances)
+    if local.context:
+        data["context"] = local.context
+    return data
+
+
+def _load_local(data: Mapping[str, Any]) -> Local:
+    through = data.get("done_through")
+    return Local(
+        owner=data.get("owner"),
+        calendar=data.get("calendar"),
+        sync=data.get("sync", True),
+        done=data.get("done", False),
+        done_through=date.fromisoformat(through) if through else None,
+        done_instances=frozenset(load_original(text) for text in data.get("done_instances", ())),
+        masked=data.get("masked", False),
+        context=tuple((name, value) for name, value in data.get("context", ())),
+    )
+
+
+def dump_activity(activity: Activity) -> str:
+    """An activity as one side had it; notes are not kept."""
+    data: dict[str, Any] = {"v": _view_data(activity.view)}
+    if activity.uid:
+        data["u"] = activity.uid
+    if local := _local_data(activity.local):
+        data["l"] = local
+    if activity.modified is not None:
+        data["m"] = activity.modified.isoformat()
+    if activity.frozen:
+        data["z"] = {dump_key(key): reason for key, reason in activity.frozen.items()}
+    if activity.floating:
+        data["f"] = True
+    return _dumps(data)
+
+
+def load_activity(text: str) -> Activity:
+    """The reverse of `dump_activity`."""
+    data = json.loads(text)
+    modified = data.get("m")
+    local = data.get("l")
+    return Activity(
+        uid=data.get("u", ""),
+        view=_load_view_data(data["v"]),
+        local=_load_local(local) if local else Local(),
+        modified=datetime.fromisoformat(modified) if modified else None,
+        frozen={load_key(name): reason for name, reason in data.get("z", {}).items()},
+        floating=data.get("f", False),
+    )

@@ -1,0 +1,170 @@
+"""The calendars as they were last read, and what was agreed on with their files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from daemon.core.model import Base
+from daemon.core.store import Seen
+from daemon.journal import encoding
+from daemon.journal.rows import EVENT_COLUMNS, EventRow
+
+_SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
+_SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
+raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1"""
+_LINKED = """INSERT INTO events
+(route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
+ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
+raw = excluded.raw, seen_at = excluded.seen_at, file = excluded.file, base = excluded.base, gone = 0, dirty = 0"""
+_MANY = 500  # SQLite's older builds take at most 999 parameters
+
+
+def _row(values: tuple[object, ...]) -> EventRow:
+    return EventRow(*values)  # type: ignore[arg-type]  # the columns are those of EVENT_COLUMNS
+
+
+class Events:
+    """Reads and writes the rows of `events`. Every method is called inside the journal's lock."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def versions(self, route: str, remotes: Sequence[str] | None = None) -> dict[str, str]:
+        """The known versions by id: of all items, or of those named. What is gone is not among them."""
+        if remotes is None:
+            rows = self._db.execute("SELECT remote, version FROM events WHERE route = ? AND NOT gone", (route,))
+            return dict(rows.fetchall())
+        found: dict[str, str] = {}
+        for start in range(0, len(remotes), _MANY):
+            some = remotes[start : start + _MANY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT remote, version FROM events WHERE route = ? AND NOT gone AND remote IN ({marks})"  # noqa: S608  only question marks
+            found.update(self._db.execute(query, (route, *some)).fetchall())
+        return found
+
+    def get(self, id_: int) -> EventRow | None:
+        """An event by its row."""
+        row = self._db.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
+        return _row(row) if row else None
+
+    def by_remote(self, route: str, remote: str) -> EventRow | None:
+        """An event by the service's id."""
+        row = self._db.execute(f"{_SELECT} WHERE route = ? AND remote = ?", (route, remote)).fetchone()
+        return _row(row) if row else None
+
+    def by_uid(self, uid: str) -> list[EventRow]:
+        """All events with this uid, whatever their calendar."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE uid = ? ORDER BY id", (uid,))]
+
+    def of_file(self, file: int) -> list[EventRow]:
+        """The events that a file is linked to."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE file = ? ORDER BY role, id", (file,))]
+
+    def linked_files(self, route: str) -> set[int]:
+        """The rows of all files that are linked on a route."""
+        rows = self._db.execute("SELECT file FROM events WHERE route = ? AND file IS NOT NULL", (route,))
+        return {row[0] for row in rows}
+
+    def dirty(self, route: str) -> list[EventRow]:
+        """Events that have been seen changed and not yet been settled."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE route = ? AND dirty ORDER BY id", (route,))]
+
+    def all(self, route: str) -> Iterator[EventRow]:
+        """Every event of a route."""
+        return map(_row, self._db.execute(f"{_SELECT} WHERE route = ?", (route,)).fetchall())
+
+    def saw(self, route: str, seen: Sequence[Seen], now: float, *, backlog: bool) -> None:
+        """Items were read."""
+        self._db.executemany(
+            _SAW,
+            [
+                (
+                    route,
+                    item.ref.id,
+                    item.ref.version,
+                    item.activity.uid,
+                    encoding.dump_activity(item.activity),
+                    item.raw,
+                    now,
+                    backlog,
+                )
+                for item in seen
+            ],
+        )
+
+    def gone(self, route: str, remote: str) -> None:
+        """Reading that very id said that it is not there."""
+        self._db.execute(
+            "UPDATE events SET gone = 1, rev = rev + 1, dirty = 1 WHERE route = ? AND remote = ? AND NOT gone",
+            (route, remote),
+        )
+
+    def made(self, route: str, seen: Seen, file: int, base: Base, now: float) -> None:
+        """An event was made for a file; what was sent is what is known of it."""
+        activity = encoding.dump_activity(seen.activity)
+        values = (route, seen.ref.id, seen.ref.version, seen.activity.uid, activity, seen.raw, now, file)
+        self._db.execute(_LINKED, (*values, encoding.dump_base(base)))
+
+    def wrote(self, id_: int, seen: Seen, base: Base, now: float) -> None:
+        """An event was changed; what was sent is what is known of it."""
+        activity = encoding.dump_activity(seen.activity)
+        self._db.execute(
+            """UPDATE events SET remote = ?, version = ?, seen = ?, raw = ?, seen_at = ?, base = ?, gone = 0,
+            writes = writes + 1 WHERE id = ?""",
+            (seen.ref.id, seen.ref.version, activity, seen.raw, now, encoding.dump_base(base), id_),
+        )
+
+    def link(self, id_: int, file: int, base: Base, *, role: str = "primary") -> None:
+        """This event and this file are one activity."""
+        self._db.execute(
+            "UPDATE events SET file = ?, base = ?, role = ?, backlog = 0 WHERE id = ?",
+            (file, encoding.dump_base(base), role, id_),
+        )
+
+    def agree(self, id_: int, base: Base) -> None:
+        """What both sides agree on has moved."""
+        self._db.execute("UPDATE events SET base = ? WHERE id = ?", (encoding.dump_base(base), id_))
+
+    def unlink(self, id_: int) -> None:
+        """The event stays known, without a file."""
+        self._db.execute("UPDATE events SET file = NULL, base = NULL WHERE id = ?", (id_,))
+
+    def adopt(self, id_: int) -> None:
+        """It no longer counts as one from before the calendar was connected."""
+        self._db.execute("UPDATE events SET backlog = 0 WHERE id = ?", (id_,))
+
+    def touch(self, id_: int, look_at: float | None = None) -> None:
+        """Have it decided on again, at once or then."""
+        if look_at is None:
+            self._db.execute("UPDATE events SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
+        else:
+            self._db.execute("UPDATE events SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
+
+    def due(self, route: str, now: float) -> None:
+        """Whatever is to be looked at again by now becomes dirty."""
+        self._db.execute("UPDATE events SET dirty = 1, look_at = NULL WHERE route = ? AND look_at <= ?", (route, now))
+
+    def next_due(self, route: str) -> float | None:
+        """When the next event of a route is to be looked at again."""
+        row = self._db.execute("SELECT min(look_at) FROM events WHERE route = ?", (route,)).fetchone()
+        return row[0]  # type: ignore[no-any-return]
+
+    def settle(self, id_: int, rev: int) -> None:
+        """What was seen up to `rev` has been settled."""
+        self._db.execute("UPDATE events SET dirty = 0 WHERE id = ? AND rev = ?", (id_, rev))
+
+    def forget(self, id_: int) -> None:
+        """The event is gone for good."""
+        self._db.execute("DELETE FROM events WHERE id = ?", (id_,))
+
+    def unread(self, route: str) -> list[str]:
+        """Items whose version the service did not say after a write."""
+        rows = self._db.execute("SELECT remote FROM events WHERE route = ? AND version = '' AND NOT gone", (route,))
+        return [row[0] for row in rows]
+
+    def count(self, route: str) -> int:
+        """How many events of a route are linked."""
+        row = self._db.execute("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", (route,))
+        return int(row.fetchone()[0])

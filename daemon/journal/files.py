@@ -1,0 +1,172 @@
+"""The folder as it was last read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from daemon.core.model import Activity
+from daemon.core.plan import State, Verdict
+from daemon.core.store import Stamp
+from daemon.journal import encoding
+from daemon.journal.rows import FILE_COLUMNS, FileRow
+
+_SELECT = f"SELECT {FILE_COLUMNS} FROM files"  # noqa: S608  a constant
+_NEW = """INSERT INTO files (uid, path, said_uid, size, mtime_ns, inode, ctime_ns, digest, seen, changed, dirty)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SEEN = """UPDATE files SET uid = ?, path = ?, said_uid = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?,
+digest = ?, seen = ?, changed = ?, missing = NULL, problem = NULL, rev = rev + 1, dirty = 1 WHERE id = ?"""
+_NOTHING = encoding.dump_activity(Activity(uid="", view={}))
+
+
+def _row(values: tuple[object, ...]) -> FileRow:
+    return FileRow(*values)  # type: ignore[arg-type]  # the columns are those of FILE_COLUMNS
+
+
+class Files:
+    """Reads and writes the rows of `files`. Every method is called inside the journal's lock."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def stamps(self) -> dict[str, Stamp]:
+        """The stamp of every file that is there, by path."""
+        rows = self._db.execute("SELECT path, size, mtime_ns, inode, ctime_ns FROM files WHERE path IS NOT NULL")
+        return {path: Stamp(size or 0, mtime or 0, inode or 0, ctime or 0) for path, size, mtime, inode, ctime in rows}
+
+    def get(self, id_: int) -> FileRow | None:
+        """A file by its row."""
+        row = self._db.execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
+        return _row(row) if row else None
+
+    def by_path(self, path: str) -> FileRow | None:
+        """The file that was last read at this path."""
+        row = self._db.execute(f"{_SELECT} WHERE path = ?", (path,)).fetchone()
+        return _row(row) if row else None
+
+    def by_uid(self, uid: str) -> list[FileRow]:
+        """The files with this uid: one, save in a shared store."""
+        rows = self._db.execute(f"{_SELECT} WHERE uid = ? AND uid != '' ORDER BY id", (uid,))
+        return [_row(row) for row in rows]
+
+    def by_digest(self, digest: str) -> list[FileRow]:
+        """Missing files whose last content had this digest: where a moved file without uid came from."""
+        rows = self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL AND digest = ? ORDER BY id", (digest,))
+        return [_row(row) for row in rows]
+
+    def all(self) -> Iterator[FileRow]:
+        """Every file, in the order of paths."""
+        return map(_row, self._db.execute(f"{_SELECT} WHERE path IS NOT NULL ORDER BY path").fetchall())
+
+    def dirty(self) -> list[FileRow]:
+        """Files that have been seen changed and not yet been settled."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE dirty ORDER BY id")]
+
+    def missing(self) -> list[FileRow]:
+        """Files that are not there now and are not settled."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL")]
+
+    def add(self, uid: str, path: str | None, stamp: Stamp, digest: str, activity: Activity, now: float) -> int:  # noqa: PLR0913, PLR0917  one row
+        """A file that was not known. Returns its row."""
+        values = (uid, path, bool(activity.uid), *_stamp(stamp), digest, encoding.dump_activity(activity), now, True)
+        return int(self._db.execute(_NEW, values).lastrowid or 0)
+
+    def saw(self, row: FileRow, path: str, stamp: Stamp, digest: str, activity: Activity, now: float) -> None:  # noqa: PLR0913, PLR0917  one row
+        """A known file was read again, changed."""
+        uid = row.uid or activity.uid
+        values = (uid, path, bool(activity.uid), *_stamp(stamp), digest, encoding.dump_activity(activity), now, row.id)
+        self._db.execute(_SEEN, values)
+
+    def restamp(self, path: str, stamp: Stamp) -> None:
+        """The content is what it was; only the stamp moved."""
+        self._db.execute(
+            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, missing = NULL WHERE path = ?",
+            (*_stamp(stamp), path),
+        )
+
+    def wrote(self, id_: int, path: str, digest: str, activity: Activity, *, uid: str) -> None:
+        """Datebook itself wrote the file: known content, nothing to settle because of it."""
+        self._db.execute(
+            "UPDATE files SET path = ?, digest = ?, seen = ?, uid = ?, said_uid = ?, missing = NULL WHERE id = ?",
+            (path, digest, encoding.dump_activity(activity), uid, bool(activity.uid), id_),
+        )
+
+    def reserve(self, uid: str, activity: Activity, now: float) -> int:
+        """A row for a file that is about to be made."""
+        values = (uid, None, True, None, None, None, None, "", encoding.dump_activity(activity), now, False)
+        return int(self._db.execute(_NEW, values).lastrowid or 0)
+
+    def broken(self, id_: int, stamp: Stamp, problem: str) -> None:
+        """The file as it is now can't be read; its last good state stays, and nothing is synced from it."""
+        self._db.execute(
+            """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, problem = ?, missing = NULL,
+            digest = '', dirty = 0, rev = rev + 1 WHERE id = ?""",
+            (*_stamp(stamp), problem, id_),
+        )
+
+    def add_broken(self, path: str, stamp: Stamp, problem: str, now: float) -> int:
+        """A file that could not be read at its first sight: nothing good is known of it."""
+        values = ("", path, False, *_stamp(stamp), "", _NOTHING, now, False)
+        id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
+        self._db.execute("UPDATE files SET problem = ? WHERE id = ?", (problem, id_))
+        return id_
+
+    def lost(self, paths: Iterable[str], now: float) -> None:
+        """These files are not where they were."""
+        self._db.executemany(
+            "UPDATE files SET missing = ?, rev = rev + 1, dirty = 1 WHERE path = ? AND missing IS NULL",
+            [(now, path) for path in paths],
+        )
+
+    def moved_off(self, id_: int) -> None:
+        """Another file stands at its path now."""
+        self._db.execute("UPDATE files SET path = NULL, rev = rev + 1, dirty = 1 WHERE id = ?", (id_,))
+
+    def touch(self, id_: int, look_at: float | None = None) -> None:
+        """Have it decided on again, at once or then."""
+        if look_at is None:
+            self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
+        else:
+            self._db.execute("UPDATE files SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
+
+    def due(self, now: float) -> None:
+        """Whatever is to be looked at again by now becomes dirty."""
+        self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE look_at <= ?", (now,))
+
+    def next_due(self) -> float | None:
+        """When the next file is to be looked at again."""
+        return self._db.execute("SELECT min(look_at) FROM files").fetchone()[0]  # type: ignore[no-any-return]
+
+    def settle(self, id_: int, rev: int) -> None:
+        """What was seen up to `rev` has been settled."""
+        self._db.execute("UPDATE files SET dirty = 0 WHERE id = ? AND rev = ?", (id_, rev))
+
+    def give_uid(self, id_: int, uid: str) -> None:
+        """The uid under which it will be known, before the file says so."""
+        self._db.execute("UPDATE files SET uid = ? WHERE id = ?", (uid, id_))
+
+    def judge(self, id_: int, verdict: Verdict) -> None:
+        """Keep what its user is to be told."""
+        text = json.dumps([verdict.state, verdict.code, verdict.reason, verdict.cure], ensure_ascii=False)
+        self._db.execute("UPDATE files SET verdict = ? WHERE id = ? AND verdict IS NOT ?", (text, id_, text))
+
+    def forget(self, id_: int) -> None:
+        """The file is gone for good."""
+        self._db.execute("DELETE FROM files WHERE id = ?", (id_,))
+
+    def count(self) -> tuple[int, int]:
+        """How many files are there, and how many of them are broken."""
+        row = self._db.execute("SELECT count(*), count(problem) FROM files WHERE path IS NOT NULL AND missing IS NULL")
+        total, broken = row.fetchone()
+        return int(total), int(broken)
+
+
+def load_verdict(text: str) -> Verdict:
+    """A verdict as `judge` keeps it."""
+    state, code, reason, cure = json.loads(text)
+    return Verdict(State(state), code, reason, cure)
+
+
+def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
+    return stamp.size, stamp.mtime_ns, stamp.inode, stamp.ctime_ns

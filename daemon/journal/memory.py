@@ -1,0 +1,256 @@
+"""What was done and what is to be remembered: history, conflicts, tombstones, quarantine, holds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from daemon.journal.rows import ConflictRow, Entry, HoldRow, Trouble
+
+_ENTRY = "id, at, route, file, path, uid, side, action, by, reason, before, after"
+
+
+class History:
+    """What was done, by whom, before and after."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def add(self, entries: Iterable[tuple[object, ...]]) -> None:
+        """Append entries: (at, route, file, path, uid, side, action, by, reason, before, after, raw)."""
+        self._db.executemany(
+            """INSERT INTO history (at, route, file, path, uid, side, action, by, reason, before, after, raw)
+            VALUES (?,?,?,?,?,?,?,?,?,?,?,?)""",
+            list(entries),
+        )
+
+    def entries(self, *, file: int | None = None, limit: int = 1000) -> list[Entry]:
+        """The newest entries, newest first; of one file, or of all."""
+        rows = self._db.execute(
+            f"SELECT {_ENTRY} FROM history WHERE ? IS NULL OR file = ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+            (file, file, limit),
+        )
+        return [Entry(*row) for row in rows]
+
+    def get(self, id_: int) -> tuple[Entry, bytes | None] | None:
+        """One entry, with the remote object that it replaced or removed."""
+        row = self._db.execute(f"SELECT {_ENTRY}, raw FROM history WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        return (Entry(*row[:-1]), row[-1]) if row else None
+
+    def count(self, route: str, side: str, actions: Sequence[str], since: float) -> int:
+        """How many times one of these actions was done to a side since then."""
+        marks = ",".join("?" * len(actions))
+        row = self._db.execute(
+            f"""SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND by = 'datebook'
+            AND action IN ({marks})""",  # noqa: S608  only question marks
+            (since, route, side, *actions),
+        )
+        return int(row.fetchone()[0])
+
+    def repeats(self, file: int, side: str, after: str, since: float) -> int:
+        """How often the same keys were set to the same values on a side since then: ping-pong."""
+        row = self._db.execute(
+            "SELECT count(*) FROM history WHERE file = ? AND side = ? AND after = ? AND at > ? AND by = 'datebook'",
+            (file, side, after, since),
+        )
+        return int(row.fetchone()[0])
+
+    def prune(self, before: float) -> None:
+        """Forget what is older than its user wants kept."""
+        self._db.execute("DELETE FROM history WHERE at < ?", (before,))
+
+
+class Conflicts:
+    """Fields on which both sides differ, or differed and one was chosen."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def put(self, row: ConflictRow) -> None:
+        """Note a conflict; one that is already open keeps its date."""
+        self._db.execute(
+            """INSERT INTO conflicts (file, route, key, file_value, calendar_value, chosen, since)
+            VALUES (?,?,?,?,?,?,?) ON CONFLICT (file, route, key) DO UPDATE SET file_value = excluded.file_value,
+            calendar_value = excluded.calendar_value, chosen = excluded.chosen""",
+            (row.file, row.route, row.key, row.file_value, row.calendar_value, row.chosen, row.since),
+        )
+
+    def keep_open(self, file: int, route: str, keys: Sequence[str]) -> None:
+        """Only these keys of the file are still open."""
+        marks = ",".join("?" * len(keys))
+        self._db.execute(
+            f"DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NULL AND key NOT IN ({marks})",  # noqa: S608  only question marks
+            (file, route, *keys),
+        )
+
+    def rows(self, *, open_only: bool = True) -> list[ConflictRow]:
+        """The conflicts, oldest first."""
+        query = "SELECT file, route, key, file_value, calendar_value, chosen, since FROM conflicts"
+        where = " WHERE chosen IS NULL" if open_only else ""
+        return [ConflictRow(*row) for row in self._db.execute(f"{query}{where} ORDER BY since, file, key")]
+
+
+class Replaced:
+    """What Datebook replaced in files: a save that puts it back exactly is an old buffer, once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def put(self, file: int, key: str, value: str | None, now: float) -> None:
+        """The value that stood in the file before; None: the key was not there."""
+        self._db.execute("INSERT OR REPLACE INTO replaced VALUES (?,?,?,?)", (file, key, value, now))
+
+    def of(self, file: int, since: float) -> dict[str, str | None]:
+        """What was replaced in a file since then, by key."""
+        rows = self._db.execute("SELECT key, value FROM replaced WHERE file = ? AND at > ?", (file, since))
+        return dict(rows.fetchall())
+
+    def drop(self, file: int, keys: Iterable[str]) -> None:
+        """The next such save is believed."""
+        self._db.executemany("DELETE FROM replaced WHERE file = ? AND key = ?", [(file, key) for key in keys])
+
+    def prune(self, before: float) -> None:
+        """Forget what is too old to come from an open buffer."""
+        self._db.execute("DELETE FROM replaced WHERE at < ?", (before,))
+
+
+class Tombstones:
+    """What was unlinked and does not come back."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def put(self, route: str, uid: str, remote: str, reason: str, now: float) -> None:
+        """Remember that this activity was unlinked on a route."""
+        self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?,?,?,?,?)", (route, uid, remote, reason, now))
+
+    def reason(self, route: str, uid: str) -> str | None:
+        """Why it does not come back; None: there is no tombstone."""
+        row = self._db.execute("SELECT reason FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
+        return row[0] if row else None
+
+    def drop(self, route: str, uid: str) -> None:
+        """It was brought back on purpose."""
+        self._db.execute("DELETE FROM tombstones WHERE route = ? AND uid = ?", (route, uid))
+
+    def all(self) -> list[tuple[str, str, str, str, float]]:
+        """Every tombstone: route, uid, remote id, reason, when."""
+        return self._db.execute("SELECT route, uid, remote, reason, at FROM tombstones").fetchall()
+
+
+class Quarantine:
+    """Single items that a service or a folder refused, each with its own clock."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def put(self, kind: str, id_: int, route: str, trouble: Trouble, rev: int) -> None:
+        """Set an item aside until its retry time, or until it changes."""
+        self._db.execute(
+            """INSERT INTO troubles (kind, id, route, code, message, cure, attempts, retry, rev, since)
+            VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, id, route) DO UPDATE SET code = excluded.code,
+            message = excluded.message, cure = excluded.cure, attempts = excluded.attempts,
+            retry = excluded.retry, rev = excluded.rev""",
+            (
+                kind,
+                id_,
+                route,
+                trouble.code,
+                trouble.message,
+                trouble.cure,
+                trouble.attempts,
+                trouble.retry,
+                rev,
+                trouble.since,
+            ),
+        )
+
+    def get(self, kind: str, id_: int, route: str) -> tuple[Trouble, int] | None:
+        """The trouble of an item, and the observation that it belongs to."""
+        row = self._db.execute(
+            "SELECT code, message, cure, attempts, retry, since, rev FROM troubles WHERE kind=? AND id=? AND route=?",
+            (kind, id_, route),
+        ).fetchone()
+        return (Trouble(*row[:-1]), row[-1]) if row else None
+
+    def clear(self, kind: str, id_: int, route: str) -> None:
+        """It went through."""
+        self._db.execute("DELETE FROM troubles WHERE kind = ? AND id = ? AND route = ?", (kind, id_, route))
+
+    def all(self) -> list[tuple[str, int, str, Trouble]]:
+        """Every item in quarantine: kind, row, route, trouble."""
+        rows = self._db.execute(
+            "SELECT kind, id, route, code, message, cure, attempts, retry, since FROM troubles ORDER BY since"
+        )
+        return [(kind, id_, route, Trouble(*rest)) for kind, id_, route, *rest in rows]
+
+    def put_unreadable(self, route: str, remote: str, version: str, trouble: Trouble) -> None:
+        """An id that is listed and can't be read."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO unreadable VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                route,
+                remote,
+                version,
+                trouble.code,
+                trouble.message,
+                trouble.cure,
+                trouble.attempts,
+                trouble.retry,
+                trouble.since,
+            ),
+        )
+
+    def unreadable(self, route: str) -> dict[str, tuple[str, Trouble]]:
+        """The ids of a route that can't be read: version and trouble."""
+        rows = self._db.execute(
+            "SELECT remote, version, code, message, cure, attempts, retry, since FROM unreadable WHERE route = ?",
+            (route,),
+        )
+        return {remote: (version, Trouble(*rest)) for remote, version, *rest in rows}
+
+    def readable(self, route: str, remotes: Iterable[str]) -> None:
+        """These ids could be read, or are gone."""
+        self._db.executemany(
+            "DELETE FROM unreadable WHERE route = ? AND remote = ?", [(route, remote) for remote in remotes]
+        )
+
+
+class Holds:
+    """Actions that wait for their user's word, and the words that were given."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def replace(self, route: str, rows: Sequence[HoldRow]) -> None:
+        """These are all the holds of a route now; one that stays keeps its date."""
+        dates = {row.id: row.since for row in self.rows() if row.route == route}
+        self._db.execute("DELETE FROM holds WHERE route = ?", (route,))
+        self._db.executemany(
+            "INSERT INTO holds VALUES (?,?,?,?,?)",
+            [(row.id, row.route, row.reason, row.actions, dates.get(row.id, row.since)) for row in rows],
+        )
+
+    def rows(self) -> list[HoldRow]:
+        """The holds, oldest first."""
+        return [HoldRow(*row) for row in self._db.execute("SELECT * FROM holds ORDER BY since, id")]
+
+    def approve(self, signatures: Iterable[str], now: float, *, mail: bool) -> None:
+        """Exactly these actions may go, each while its item is unchanged."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO approvals VALUES (?,?,?)", [(signature, mail, now) for signature in signatures]
+        )
+
+    def approved(self) -> dict[str, bool]:
+        """The approved signatures, and whether mail was approved with them."""
+        return {signature: bool(mail) for signature, mail in self._db.execute("SELECT signature, mail FROM approvals")}
+
+    def spend(self, signatures: Iterable[str]) -> None:
+        """These actions were carried out."""
+        self._db.executemany("DELETE FROM approvals WHERE signature = ?", [(item,) for item in signatures])
+
+
+def encode_actions(actions: Sequence[object]) -> str:
+    """Held actions as they are kept."""
+    return json.dumps(actions, ensure_ascii=False, separators=(",", ":"))
