@@ -1,0 +1,93 @@
+"""What binds the keys of single instances to their series: inheritance, removal, and the end of a series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from daemon.core.fields import effective, equal, moved, said
+from daemon.core.model import Base, Blank, Field, Key, Original, Value, View
+from daemon.core.plan import Side
+
+# Whether a series, as a view tells it, has an instance with this original start.
+Occurs = Callable[[View, Original], bool]
+
+REPEAT = Key(Field.REPEAT)
+SKIP = Key(Field.SKIP)
+
+
+def every_original(keys: Iterable[Key]) -> set[Original]:
+    """The instances that keys name."""
+    return {key.instance for key in keys if key.instance is not None}
+
+
+def own(view: View) -> dict[Key, Value]:
+    """The view without what an instance repeats of its series: a value equal to the master's counts as inherited."""
+    series = {key: value for key, value in view.items() if key.instance is None}
+    return {
+        key: value
+        for key, value in view.items()
+        if key.instance is None or not equal(Key(key.field), value, effective(series, key))
+    }
+
+
+def skipped(value: Value | None) -> frozenset[Original]:
+    """The originals that a `skip` leaves out."""
+    items = value if isinstance(value, frozenset) else frozenset()
+    return frozenset(item for item in items if isinstance(item, date))
+
+
+def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
+    """Whether a side has changed what it says about an instance that it still has."""
+    keys = {key for key in (*base.pairs, *view) if key.instance == original}
+    halves = {key: getattr(base.pair(key), side.value) for key in keys}
+    return any(half is not Blank.UNKNOWN and moved(key, half, view.get(key)) for key, half in halves.items())
+
+
+def revive(base: Base, side: Side, view: View, other: View) -> View:
+    """The view of `side` as if it had not removed those instances that the other side has edited since."""
+    half = getattr(base.pair(SKIP), side.value)
+    if half is Blank.UNKNOWN:
+        return view
+    removed = skipped(view.get(SKIP)) - skipped(said(half)) - skipped(other.get(SKIP))
+    back = {original for original in removed if _edited(base, side.other, other, original)}
+    if not back:
+        return view
+    revived = {key: value for key, value in view.items() if key.instance not in back}
+    revived[SKIP] = skipped(view.get(SKIP)) - back
+    for key, pair in base.pairs.items():
+        value = said(getattr(pair, side.value))
+        if key.instance in back and value is not None:
+            revived[key] = value
+    return revived
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Instances that one side's change of the series has ended, and which side that was."""
+
+    by: Side
+    originals: frozenset[Original]
+    whole: bool
+
+
+def _changed(base: Base, side: Side, view: View, keys: Iterable[Key]) -> bool:
+    halves = {key: getattr(base.pair(key), side.value) for key in keys}
+    return any(half is not Blank.UNKNOWN and moved(key, half, view.get(key)) for key, half in halves.items())
+
+
+def ended(base: Base, before: Mapping[Side, View], after: Mapping[Side, View], occurs: Occurs | None) -> Ended | None:
+    """What a change of the series ended: everything where it no longer repeats, else what no longer occurs."""
+    originals = every_original(base.pairs) | every_original(before[Side.FILE]) | every_original(before[Side.CALENDAR])
+    repeated = any(said(half) is not None for half in base.pair(REPEAT))
+    if not any(REPEAT in view for view in after.values()):
+        by = Side.CALENDAR if _changed(base, Side.CALENDAR, before[Side.CALENDAR], [REPEAT]) else Side.FILE
+        idle = not every_original(before[Side.CALENDAR])
+        return Ended(by, frozenset(originals), whole=True) if originals and (repeated or idle) else None
+    changer = next((side for side in Side if _changed(base, side, before[side], [REPEAT, Key(Field.WHEN)])), None)
+    if occurs is None or changer is None:
+        return None
+    here = every_original(before[changer])
+    gone = {original for original in originals - here if not occurs(after[changer], original)}
+    return Ended(changer, frozenset(gone), whole=False) if gone else None
