@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import functools
 import http.client
-import ipaddress
-import os
 import select
 import socket
 import ssl
 import threading
 import time
 import zlib
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from adapters.origin import Origin, origin_of, proxy_for, proxy_headers
+from adapters.signing import Auth, Outgoing, Round
 from daemon.core.errors import Forbidden, Unavailable
 
 MEBIBYTE = 1 << 20
@@ -38,14 +36,6 @@ _CHUNK = 1 << 16
 _BODILESS = frozenset({204, 304})
 
 
-class Origin(NamedTuple):
-    """Where a request goes: who is asked, by which protocol."""
-
-    scheme: str
-    host: str
-    port: int
-
-
 @dataclass(slots=True)
 class Counters:
     """What went over the wire since the session was made; bytes before decompression, heads included."""
@@ -54,19 +44,6 @@ class Counters:
     connections: int = 0
     sent: int = 0
     received: int = 0
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """A request on its way, in the shape that the auth handlers of requests and niquests sign."""
-
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes = b""
-
-    def register_hook(self, event: str, hook: Callable[..., object]) -> None:
-        """Take note of nothing: there is no second round here; the session's owner handles a 401."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,53 +77,6 @@ class Response:
         return self.status < http.HTTPStatus.BAD_REQUEST
 
 
-Auth = Callable[[Outgoing], object]
-
-
-@functools.lru_cache(maxsize=256)
-def origin_of(url: str) -> Origin:
-    """Who answers for a URL. Raises Forbidden for plain http to anything but this very machine."""
-    parts = urlsplit(url)
-    host, scheme = parts.hostname or "", parts.scheme.lower()
-    if scheme not in {"http", "https"} or not host:
-        raise Forbidden(
-            f"{scheme or 'no scheme'}: only http and https addresses can be opened",
-            what_to_do="Give the account a `url` that begins with https://.",
-        )
-    if scheme == "http" and not is_loopback(host):
-        raise Forbidden(
-            f"{host}: plain http would send the password unprotected",
-            what_to_do="Use https:// in the account's `url`; plain http is for this machine alone.",
-        )
-    return Origin(scheme, host, parts.port or (443 if scheme == "https" else 80))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name means this very machine, whatever a name server says."""
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def basic_auth(user: str, password: str) -> Auth:
-    """Sign requests with a name and password (RFC 7617)."""
-    value = "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
-    return functools.partial(_authorize, value)
-
-
-def bearer_auth(token: str) -> Auth:
-    """Sign requests with a token (RFC 6750)."""
-    return functools.partial(_authorize, f"Bearer {token}")
-
-
-def _authorize(value: str, outgoing: Outgoing) -> Outgoing:
-    outgoing.headers["Authorization"] = value
-    return outgoing
-
-
 class Session:
     """Sends requests over kept-alive connections, from any number of threads at once.
 
@@ -173,7 +103,7 @@ class Session:
         self._lock = threading.Lock()
         self._closed = False
 
-    def request(  # noqa: PLR0913  the shape of requests.Session.request
+    def request(
         self,
         method: str,
         url: str,
@@ -190,7 +120,7 @@ class Session:
             outgoing = Outgoing(method, url, self._headers(headers), data or b"")
             if auth is not None:
                 auth(outgoing)
-            response = self._exchange(outgoing)
+            response = self._answer_challenge(outgoing, self._exchange(outgoing))
             target = _redirect(method, response)
             if not target:
                 return response
@@ -211,6 +141,17 @@ class Session:
         own.update(headers or {})
         own["User-Agent"] = self._agent
         return own
+
+    def _answer_challenge(self, outgoing: Outgoing, response: Response) -> Response:
+        """Show a 401 to the hooks of an auth handler; what their second request was answered, or the 401 itself."""
+        if response.status != http.HTTPStatus.UNAUTHORIZED or not outgoing.hooks:
+            return response
+        answers = [response]
+        for hook in outgoing.hooks:
+            hook(
+                Round(outgoing, response.status, response.headers, lambda again: answers.append(self._exchange(again)))
+            )
+        return answers[-1]
 
     def _exchange(self, outgoing: Outgoing) -> Response:
         origin = origin_of(outgoing.url)
@@ -291,7 +232,7 @@ class Session:
         return plain
 
     def _connect(self, origin: Origin) -> http.client.HTTPConnection:
-        proxy = _proxy_for(origin)
+        proxy = proxy_for(origin)
         connection = self._connection(origin, proxy)
         try:
             connection.connect()
@@ -313,7 +254,7 @@ class Session:
         connection = http.client.HTTPSConnection(
             parts.hostname or "", parts.port or 8080, timeout=self._timeout, context=self._tls_context
         )
-        connection.set_tunnel(origin.host, origin.port, headers=_proxy_headers(parts.username, parts.password))
+        connection.set_tunnel(origin.host, origin.port, headers=proxy_headers(parts.username, parts.password))
         return connection
 
     @functools.cached_property
@@ -400,27 +341,6 @@ def _joined(answer: http.client.HTTPResponse) -> dict[str, str]:
 
 def _head_size(headers: Mapping[str, str]) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers.items()) + 20
-
-
-def _proxy_for(origin: Origin) -> str:
-    if origin.scheme != "https" or is_loopback(origin.host):
-        return ""
-    direct = [name.strip().lstrip(".").lower() for name in _environment("no_proxy").split(",") if name.strip()]
-    host = origin.host.lower()
-    if any(name == "*" or host == name or host.endswith(f".{name}") for name in direct):
-        return ""
-    return _environment("https_proxy")
-
-
-def _environment(name: str) -> str:
-    return os.environ.get(name) or os.environ.get(name.upper()) or ""
-
-
-def _proxy_headers(user: str | None, password: str | None) -> dict[str, str]:
-    if user is None:
-        return {}
-    pair = f"{unquote(user)}:{unquote(password or '')}".encode()
-    return {"Proxy-Authorization": "Basic " + b64encode(pair).decode("ascii")}
 
 
 def _why_not_connected(origin: Origin, proxy: str, error: Exception) -> str:

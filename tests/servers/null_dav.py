@@ -220,7 +220,7 @@ class Server:
                 return Answer(404)
         return Answer(204)
 
-    def options(self, request: Request) -> Answer:
+    def options(self, _request: Request) -> Answer:
         """OPTIONS: what it speaks."""
         return Answer(200, b"", {"DAV": "1, 3, calendar-access", "Allow": ", ".join(self._methods)})
 
