@@ -34,7 +34,8 @@ from adapters.activity_values import (
     word_of,
     zone_of,
 )
-from adapters.yaml_lines import Document, Listing, Node, Scalar, Table, YamlFault, decode, load, place
+from adapters.yaml_lines import Document, decode, load, place
+from adapters.yaml_tree import Listing, Node, Scalar, Table, YamlFault
 from daemon.core.errors import Unreadable
 from daemon.core.model import (
     Activity,
@@ -121,6 +122,11 @@ def scalar_text(doc: Document, node: Scalar) -> str:
     if node.style in ("|", ">") and "+" not in doc.text[node.start : node.start + 3]:
         return node.text.removesuffix("\n")
     return node.text
+
+
+def guest_of_node(doc: Document, node: Node) -> Guest | None:
+    """The guest that one item of `attendees` names; None where it names none."""
+    return _Reader(doc, "UTC", ()).guest(node)
 
 
 class _Reader:
@@ -323,7 +329,7 @@ class _Reader:
         for item in node.items if isinstance(node, Listing) else (node,):
             if is_blank(item):
                 continue
-            guest = self._guest(item)
+            guest = self.guest(item)
             if guest is None:
                 continue
             if guest.email in guests:
@@ -333,7 +339,7 @@ class _Reader:
             guests.setdefault(guest.email, guest)
         return frozenset(guests.values())
 
-    def _guest(self, node: Node) -> Guest | None:
+    def guest(self, node: Node) -> Guest | None:
         try:
             if isinstance(node, Scalar):
                 name, email = name_and_mail(node.text)
