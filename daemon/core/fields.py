@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from enum import Enum
 
 from daemon.core.model import (
@@ -28,9 +27,9 @@ from daemon.core.model import (
     Timed,
     Value,
     View,
-    When,
     when_of,
 )
+from daemon.core.times import natural
 from daemon.core.zone_names import current_name
 
 DEFAULT_TYPE = "meeting"
@@ -191,6 +190,11 @@ def _answers(value: Value | None) -> dict[str, Answer]:
     return {email: guest.answer for email, guest in guests_by_address(value).items()}
 
 
+def edited(key: Key, before: Value | None, after: Value | None) -> bool:
+    """Whether somebody changed this key; a guest's answer is no edit."""
+    return not equal(key, before, after)
+
+
 def same(key: Key, a: Value | None, b: Value | None) -> bool:
     """Whether two values of one key are the same but for spelling, the guests' answers among them."""
     return equal(key, a, b) and (kind_of(key) is not Kind.GUESTS or _answers(a) == _answers(b))
@@ -204,21 +208,6 @@ def said(half: Half) -> Value | None:
 def moved(key: Key, half: Half, value: Value | None) -> bool:
     """Whether a side that said `half` when both last agreed says something else now."""
     return half is Blank.UNKNOWN or not equal(key, said(half), value)
-
-
-def _inherited_when(series: When | None, original: Original) -> When | None:
-    match series:
-        case Timed(start=start):
-            at = original if isinstance(original, datetime) else datetime.combine(original, start.time())
-            return replace(series, start=at)
-        case AllDay():
-            return replace(series, first=_day(original))
-        case None:
-            return None
-
-
-def _day(original: Original) -> date:
-    return original.date() if isinstance(original, datetime) else original
 
 
 def default(view: View, field: Field) -> Value | None:
@@ -238,7 +227,8 @@ def effective(view: View, key: Key) -> Value | None:
     if not ROWS[key.field].per_instance:
         return None
     if key.field is Field.WHEN:
-        return _inherited_when(when_of(view), key.instance)
+        series = when_of(view)
+        return natural(series, key.instance) if series else None
     return effective(view, Key(key.field))
 
 

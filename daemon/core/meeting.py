@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from daemon.core.fields import ROWS, Kind, effective, equal, kind_of, moved, normal, pair_of, said, same
+from daemon.core.fields import NO_TITLE, ROWS, Kind, effective, equal, kind_of, moved, normal, pair_of, said, same
 from daemon.core.model import Base, Blank, Field, Key, Pair, Value, View
 from daemon.core.plan import Clash, Side, blank_or
 from daemon.core.threeway import Unmerged, merge_values
@@ -176,7 +176,7 @@ class Meeting:
                 return met
         if case.file_moved:
             return self._file_wins(case)
-        return Met(case.calendar, case.calendar, pair_of(case.calendar, case.calendar))
+        return _calendar_wins(case)
 
     def _two_changes(self, case: Case) -> Met:
         met = self._merged(case)
@@ -191,7 +191,7 @@ class Meeting:
     def _chosen(self, case: Case, side: Side) -> Met:
         if side is Side.FILE:
             return self._file_wins(case)
-        return Met(case.calendar, case.calendar, pair_of(case.calendar, case.calendar))
+        return _calendar_wins(case)
 
     def _merged(self, case: Case, prefer: Side | None = None) -> Met | None:
         """Both changes together, with the pairs that hold while only one of them has come over."""
@@ -214,9 +214,19 @@ class Meeting:
 
     def _sent(self, key: Key, value: Value | None) -> Value | None:
         """What the calendar is to say of the file's word; the file's silence may have to be spelt out there."""
+        if key.field is Field.SUBJECT and isinstance(value, str) and not normal(key, value):
+            value = None if key.instance is None else ""  # `(no title)` stays without one
         if value is None and key.instance is None and ROWS[key.field].always_shown:
             return effective({**self.file, **self.file_says}, key)
         return None if value is None else self.shown(key, value)
+
+
+def _calendar_wins(case: Case) -> Met:
+    """The file takes the calendar's word; a subject is the one thing that it can't be without."""
+    word = case.calendar
+    if case.key.field is Field.SUBJECT and normal(Key(Field.SUBJECT), word) is None:
+        word = NO_TITLE if case.key.instance is None or word is not None else None
+    return Met(word, case.calendar, pair_of(word, case.calendar))
 
 
 def _unheld(case: Case) -> Met:

@@ -16,6 +16,11 @@ from enum import Enum, StrEnum
 from typing import NamedTuple
 
 
+# The block at the end of DESCRIPTION that shows what an activity is about (`include_context`); never read back.
+CONTEXT_FENCE_START = "--- context (Datebook) ---"
+CONTEXT_FENCE_END = "--- end of context ---"
+
+
 class Field(StrEnum):
     """A synchronised field; the value is its key in the activity file (`when` stands for four keys)."""
 
