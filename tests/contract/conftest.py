@@ -1,0 +1,15 @@
+"""Every test of this folder that asks for a `world` runs against every store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.servers.worlds import WORLDS, Servers, World
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> World:
+    """One empty calendar or folder behind a store, with another person's hand on it."""
+    return WORLDS[request.param](servers, tmp_path)

@@ -1,0 +1,232 @@
+"""The stores that the contract suite runs against: one row of `WORLDS` for each.
+
+A world is one empty calendar (or folder) behind a `Store`, and the hand of another person on the same
+calendar, which does not go through Datebook. To add a service: write a function that makes its world
+from the running servers and a temporary folder, and add its row.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urljoin
+
+from adapters.caldav_account import CalDavAccount
+from adapters.caldav_href import to_href, to_id
+from adapters.caldav_quirks import Listing, Quirks
+from adapters.memory_store import Manners, MemoryStore
+from daemon.core.model import Field, Key
+from daemon.core.store import Capabilities, Store
+from tests.servers.null_dav import null_dav
+from tests.servers.program import Program
+from tests.servers.radicale_server import radicale
+from tests.servers.xandikos_server import xandikos
+
+ZONE = "Europe/Helsinki"
+TYPES = ("call", "meeting", "task")
+SUBJECT = Key(Field.SUBJECT)
+
+EVENT = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Another client//EN
+BEGIN:VEVENT
+UID:{uid}
+DTSTAMP:20260101T000000Z
+DTSTART:20300101T090000Z
+DTEND:20300101T100000Z
+SUMMARY:{subject}
+X-ANOTHER-CLIENT;X-PARAMETER="a:b":what Datebook has no word for
+ATTACH:https://example.com/agenda.pdf
+BEGIN:VALARM
+ACTION:DISPLAY
+TRIGGER:-PT15M
+DESCRIPTION:An alarm of another client
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+""".replace("\n", "\r\n")
+UNKNOWN = (b"X-ANOTHER-CLIENT", b"agenda.pdf", b"An alarm of another client")
+
+
+class Hand(Protocol):
+    """Another person at the same calendar."""
+
+    def add(self, uid: str, subject: str) -> str:
+        """Add an event with properties that Datebook has no word for; its id."""
+
+    def retitle(self, item: str, subject: str) -> None:
+        """Give an event another title."""
+
+    def remove(self, item: str) -> None:
+        """Delete an event."""
+
+    def subject(self, item: str) -> str | None:
+        """The title of an event; None: it is gone."""
+
+    def keeps_unknown(self, item: str) -> bool:
+        """Whether what Datebook has no word for is still there, as `add` made it."""
+
+
+@dataclass
+class World:
+    """A store under test."""
+
+    store: Store
+    hand: Hand
+    expire: Callable[[], None] | None = None  # makes every cursor given out so far expire
+    place: Callable[[str], str] = field(default=lambda _uid: "")  # Create.place for a uid, where it counts
+
+
+@dataclass
+class Servers:
+    """The servers of one test run, started when they are first asked for."""
+
+    stack: ExitStack
+    running: dict[str, Program] = field(default_factory=dict)
+    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def get(self, make: Callable[[], Program]) -> Program:
+        """The running server that `make` makes."""
+        if make.__name__ not in self.running:
+            self.running[make.__name__] = self.stack.enter_context(make())
+        return self.running[make.__name__]
+
+    def calendar(self, server: Program) -> str:
+        """The URL of a fresh empty calendar."""
+        return server.make_calendar(f"calendar-{next(self.numbers)}")
+
+
+@dataclass
+class CalDavHand:
+    """Another CalDAV client, over plain HTTP."""
+
+    server: Program
+    url: str
+
+    def add(self, uid: str, subject: str) -> str:
+        """PUT an event."""
+        url = urljoin(self.url, f"{uid}.ics")
+        self._put(url, EVENT.format(uid=uid, subject=subject).encode())
+        return to_id(url)
+
+    def retitle(self, item: str, subject: str) -> None:
+        """GET and PUT an event with another SUMMARY."""
+        body = self._get(item)
+        assert body is not None
+        self._put(self._url(item), re.sub(rb"SUMMARY:[^\r]*", b"SUMMARY:" + subject.encode(), body))
+
+    def remove(self, item: str) -> None:
+        """DELETE an event."""
+        status, _, _ = self.server.ask("DELETE", self._url(item))
+        assert status in {200, 204}
+
+    def subject(self, item: str) -> str | None:
+        """The SUMMARY of an event."""
+        body = self._get(item)
+        found = re.search(rb"SUMMARY:([^\r]*)", body) if body is not None else None
+        return found.group(1).decode() if found else None
+
+    def keeps_unknown(self, item: str) -> bool:
+        """Whether the strange properties and the alarm are there."""
+        body = self._get(item)
+        return body is not None and all(part in body.replace(b"\r\n ", b"") for part in UNKNOWN)
+
+    def _url(self, item: str) -> str:
+        return urljoin(self.url, to_href(item))
+
+    def _get(self, item: str) -> bytes | None:
+        status, _, body = self.server.ask("GET", self._url(item))
+        return body if status == 200 else None
+
+    def _put(self, url: str, body: bytes) -> None:
+        status, _, answer = self.server.ask("PUT", url, body, {"Content-Type": "text/calendar; charset=utf-8"})
+        assert status in {200, 201, 204}, (status, answer)
+
+
+@dataclass
+class MemoryHand:
+    """Another person at a calendar in memory."""
+
+    store: MemoryStore
+
+    def add(self, uid: str, subject: str) -> str:
+        """Add an event."""
+        return self.store.put(uid, {SUBJECT: subject}, extra=b"unknown").id
+
+    def retitle(self, item: str, subject: str) -> None:
+        """Change its title."""
+        self.store.edit(item, {SUBJECT: subject})
+
+    def remove(self, item: str) -> None:
+        """Drop it."""
+        self.store.drop(item)
+
+    def subject(self, item: str) -> str | None:
+        """Its title."""
+        activity = self.store.events().get(item)
+        return None if activity is None else str(activity.view.get(SUBJECT, ""))
+
+    def keeps_unknown(self, item: str) -> bool:
+        """Whether the opaque part is there."""
+        return [reading.raw for reading in self.store.read([item])] == [b"unknown"]  # type: ignore[union-attr]  # Seen
+
+
+def now() -> datetime:
+    """The time of tests."""
+    return datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def caldav_account(server: Program, url: str, quirks: Quirks = Quirks()) -> CalDavAccount:  # noqa: B008  a frozen value
+    """An account of a test server."""
+    return CalDavAccount(
+        url, server.user, lambda: server.password, quirks=quirks, zone=ZONE, types=TYPES, clock=now, name="test"
+    )
+
+
+def _memory(manners: Manners) -> Callable[[Servers, Path], World]:
+    def make(_servers: Servers, _folder: Path) -> World:
+        store = MemoryStore(manners=manners)
+        return World(store, MemoryHand(store), store.forget_history)
+
+    return make
+
+
+def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callable[[Servers, Path], World]:  # noqa: B008
+    def make(servers: Servers, _folder: Path) -> World:
+        server = servers.get(program)
+        url = servers.calendar(server)
+        account = caldav_account(server, url, quirks)
+        servers.stack.callback(account.close)
+        expire = (lambda: server.ask("POST", urljoin(url, "/.expire")) and None) if program is null_dav else None
+        return World(account.open(url), CalDavHand(server, url), expire)
+
+    return make
+
+
+GRAPH_LIKE = Manners(
+    Capabilities(chooses_uid=True, versions_creates=False, versions_deletes=True), gives_ids=True, knows_tokens=True
+)
+EWS_LIKE = Manners(
+    Capabilities(versions_creates=False, max_reminders=1), gives_ids=True, tells_versions=False, feeds_versions=False
+)
+GOOGLE_LIKE = Manners(
+    Capabilities(versions_creates=False, versions_deletes=False), tells_versions=False, inline=True
+)  # fmt: skip
+
+WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
+    "memory": _memory(Manners()),
+    "memory like Graph": _memory(GRAPH_LIKE),
+    "memory like EWS": _memory(EWS_LIKE),
+    "memory like Google": _memory(GOOGLE_LIKE),
+    "null": _caldav(null_dav),
+    "null without sync": _caldav(null_dav, Quirks(sync=False, listing=Listing.QUERY)),
+    "null, small batches": _caldav(null_dav, Quirks(read_batch=7, conditional_delete=False)),
+    "radicale": _caldav(radicale),
+    "xandikos": _caldav(xandikos),
+}
