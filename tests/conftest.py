@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.servers.worlds import Servers
+from tests.servers.running import Servers
 
 
 @pytest.fixture(scope="session")

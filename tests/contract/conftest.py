@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.worlds import WORLDS, Servers, World
+from tests.servers.running import Servers
+from tests.servers.worlds import WORLDS, World
 
 
 @pytest.fixture(params=WORLDS)

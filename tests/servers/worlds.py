@@ -7,10 +7,8 @@ from the running servers and a temporary folder, and add its row.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from daemon.core.store import Capabilities, Store
 from tests.servers.null_dav import null_dav
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale
+from tests.servers.running import Servers
 from tests.servers.xandikos_server import xandikos
 
 ZONE = "Europe/Helsinki"
@@ -81,25 +80,6 @@ class World:
     hand: Hand
     expire: Callable[[], None] | None = None  # makes every cursor given out so far expire
     place: Callable[[str], str] = field(default=lambda _uid: "")  # Create.place for a uid, where it counts
-
-
-@dataclass
-class Servers:
-    """The servers of one test run, started when they are first asked for."""
-
-    stack: ExitStack
-    running: dict[str, Program] = field(default_factory=dict)
-    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-
-    def get(self, make: Callable[[], Program]) -> Program:
-        """The running server that `make` makes."""
-        if make.__name__ not in self.running:
-            self.running[make.__name__] = self.stack.enter_context(make())
-        return self.running[make.__name__]
-
-    def calendar(self, server: Program) -> str:
-        """The URL of a fresh empty calendar."""
-        return server.make_calendar(f"calendar-{next(self.numbers)}")
 
 
 @dataclass
