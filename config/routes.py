@@ -30,7 +30,7 @@ _KEYS = (
     "format", "poll",
 )  # fmt: skip
 _CONDITIONS = ("title", "category", "guest_domain", "calendar", "video", "longer", "shorter")
-_PLACES = ("year", "month", "day", "type", "calendar")
+_PLACES = ("year", "month")
 
 
 class RouteReader:
