@@ -8,7 +8,7 @@ activity's user must know without anything being done stands in `verdict`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -139,7 +139,7 @@ class Link:
     """Take this file and this event for the same activity."""
 
     agrees: Mapping[Key, Pair]
-    complete: bool
+    overlay: Patch
     reason: str
 
 
@@ -171,7 +171,8 @@ class Decision:
     """What is to be done about one activity on one route, and what to tell its user.
 
     `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again;
-    `hold`: its steps wait for approval, whatever the guard says.
+    `hold`: its steps wait for approval, whatever the guard says; `after_all` are the pairs that hold once
+    every step is done, where that is more than each one's own.
     """
 
     verdict: Verdict
@@ -179,6 +180,7 @@ class Decision:
     clashes: tuple[Clash, ...] = ()
     not_before: datetime | None = None
     hold: Hold | None = None
+    after_all: Mapping[Key, Pair] = field(default_factory=dict)
 
 
 def blank_or(value: Value | None) -> Half:

@@ -109,7 +109,7 @@ _LOAD: Mapping[Field, Callable[[Any], Value]] = {
     Field.ATTENDEES: _load_guests,
     Field.REMINDERS: lambda data: frozenset(timedelta(seconds=seconds) for seconds in data),
     Field.SKIP: lambda data: frozenset(load_original(text) for text in data),
-    Field.CATEGORIES: lambda data: frozenset(data),  # noqa: PLW0108  the class itself has no typed call
+    Field.CATEGORIES: lambda data: frozenset(str(text) for text in data),
     Field.BUSY: Busy,
     Field.PRIVATE: Privacy,
     Field.PRIORITY: Priority,
@@ -124,7 +124,9 @@ def dump_value(key: Key, value: Value | None) -> Any:
 
 def load_value(key: Key, data: Any) -> Value | None:
     """The reverse of `dump_value`."""
-    return None if data is None else _LOAD.get(key.field, _same)(data)
+    load = _LOAD.get(key.field)
+    loaded: Value | None = data if data is None or load is None else load(data)
+    return loaded
 
 
 def _half(key: Key, half: Half) -> Any:

@@ -15,7 +15,8 @@ _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, b
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
 raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1"""
 _LINKED = """INSERT INTO events
-(route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
+(route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
 raw = excluded.raw, seen_at = excluded.seen_at, file = excluded.file, base = excluded.base, gone = 0, dirty = 0"""
 _MANY = 500  # SQLite's older builds take at most 999 parameters
@@ -116,11 +117,11 @@ class Events:
             (seen.ref.id, seen.ref.version, activity, seen.raw, now, encoding.dump_base(base), id_),
         )
 
-    def link(self, id_: int, file: int, base: Base, *, role: str = "primary") -> None:
+    def link(self, id_: int, file: int, base: Base, *, role: str = "primary", origin: str | None = None) -> None:
         """This event and this file are one activity."""
         self._db.execute(
-            "UPDATE events SET file = ?, base = ?, role = ?, backlog = 0 WHERE id = ?",
-            (file, encoding.dump_base(base), role, id_),
+            "UPDATE events SET file = ?, base = ?, role = ?, origin = coalesce(?, origin), backlog = 0 WHERE id = ?",
+            (file, encoding.dump_base(base), role, origin, id_),
         )
 
     def agree(self, id_: int, base: Base) -> None:
@@ -142,7 +143,7 @@ class Events:
         else:
             self._db.execute("UPDATE events SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
 
-    def due(self, route: str, now: float) -> None:
+    def take_due(self, route: str, now: float) -> None:
         """Whatever is to be looked at again by now becomes dirty."""
         self._db.execute("UPDATE events SET dirty = 1, look_at = NULL WHERE route = ? AND look_at <= ?", (route, now))
 
@@ -168,3 +169,11 @@ class Events:
         """How many events of a route are linked."""
         row = self._db.execute("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", (route,))
         return int(row.fetchone()[0])
+
+    def demote(self, id_: int, role: str) -> None:
+        """Another link leads; this one is `watched`, or `moved` and to be taken down."""
+        self._db.execute("UPDATE events SET role = ?, dirty = 1, look_at = NULL WHERE id = ?", (role, id_))
+
+    def distrust(self, id_: int) -> None:
+        """Its version is not what was thought: it must be read before it is written."""
+        self._db.execute("UPDATE events SET version = '', dirty = 1 WHERE id = ?", (id_,))

@@ -59,9 +59,19 @@ class Files:
         """Every file, in the order of paths."""
         return map(_row, self._db.execute(f"{_SELECT} WHERE path IS NOT NULL ORDER BY path").fetchall())
 
-    def dirty(self) -> list[FileRow]:
-        """Files that have been seen changed and not yet been settled."""
-        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE dirty ORDER BY id")]
+    def dirty(self, route: str) -> list[int]:
+        """Files that belong on a route or are linked there, seen changed and not yet settled."""
+        rows = self._db.execute(
+            """SELECT id FROM files WHERE dirty AND route = ?
+            UNION SELECT files.id FROM files JOIN events ON events.file = files.id WHERE files.dirty AND events.route = ?
+            ORDER BY id""",
+            (route, route),
+        )
+        return [row[0] for row in rows]
+
+    def belong(self, id_: int, route: str | None) -> None:
+        """Which route this file belongs on."""
+        self._db.execute("UPDATE files SET route = ? WHERE id = ? AND route IS NOT ?", (route, id_, route))
 
     def missing(self) -> list[FileRow]:
         """Files that are not there now and are not settled."""
@@ -130,9 +140,14 @@ class Files:
         else:
             self._db.execute("UPDATE files SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
 
-    def due(self, now: float) -> None:
+    def take_due(self, now: float) -> None:
         """Whatever is to be looked at again by now becomes dirty."""
         self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE look_at <= ?", (now,))
+
+    def waiting_routes(self) -> frozenset[str]:
+        """The routes on which a file is not settled."""
+        rows = self._db.execute("SELECT DISTINCT route FROM files WHERE dirty AND route IS NOT NULL")
+        return frozenset(row[0] for row in rows)
 
     def next_due(self) -> float | None:
         """When the next file is to be looked at again."""

@@ -42,8 +42,7 @@ class History:
         """How many times one of these actions was done to a side since then."""
         marks = ",".join("?" * len(actions))
         row = self._db.execute(
-            f"""SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND by = 'datebook'
-            AND action IN ({marks})""",  # noqa: S608  only question marks
+            f"SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND action IN ({marks})",  # noqa: S608, E501  only question marks
             (since, route, side, *actions),
         )
         return int(row.fetchone()[0])
@@ -51,7 +50,7 @@ class History:
     def repeats(self, file: int, side: str, after: str, since: float) -> int:
         """How often the same keys were set to the same values on a side since then: ping-pong."""
         row = self._db.execute(
-            "SELECT count(*) FROM history WHERE file = ? AND side = ? AND after = ? AND at > ? AND by = 'datebook'",
+            "SELECT count(*) FROM history WHERE file = ? AND side = ? AND after = ? AND at > ?",
             (file, side, after, since),
         )
         return int(row.fetchone()[0])
@@ -125,10 +124,10 @@ class Tombstones:
         """Remember that this activity was unlinked on a route."""
         self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?,?,?,?,?)", (route, uid, remote, reason, now))
 
-    def reason(self, route: str, uid: str) -> str | None:
-        """Why it does not come back; None: there is no tombstone."""
-        row = self._db.execute("SELECT reason FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
-        return row[0] if row else None
+    def get(self, route: str, uid: str) -> tuple[str, float] | None:
+        """Why it does not come back, and since when; None: there is no tombstone."""
+        row = self._db.execute("SELECT reason, at FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
+        return (row[0], row[1]) if row else None
 
     def drop(self, route: str, uid: str) -> None:
         """It was brought back on purpose."""

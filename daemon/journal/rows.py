@@ -31,6 +31,7 @@ class FileRow:
     problem: str | None
     verdict: str | None
     rev: int
+    route: str | None
 
     @property
     def activity(self) -> Activity:
@@ -43,7 +44,7 @@ class FileRow:
         return Ref(self.path, self.digest)
 
 
-FILE_COLUMNS = "id, uid, coalesce(path, ''), said_uid, digest, seen, changed, missing, problem, verdict, rev"
+FILE_COLUMNS = "id, uid, coalesce(path, ''), said_uid, digest, seen, changed, missing, problem, verdict, rev, route"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ CREATE TABLE files (
     digest TEXT NOT NULL,
     seen TEXT NOT NULL,              -- the last good reading
     changed REAL NOT NULL,           -- when the last edit was noticed
+    route TEXT,                      -- where it belongs; NULL: in no calendar
     missing REAL,                    -- since when it is not there
     problem TEXT,                    -- why the file as it is now can't be read
     verdict TEXT,                    -- what its user is told
@@ -41,7 +42,7 @@ CREATE TABLE files (
     look_at REAL                     -- look again then
 );
 CREATE INDEX files_uid ON files (uid) WHERE uid != '';
-CREATE INDEX files_dirty ON files (dirty) WHERE dirty;
+CREATE INDEX files_dirty ON files (route) WHERE dirty;
 CREATE INDEX files_missing ON files (missing) WHERE missing IS NOT NULL;
 
 CREATE TABLE events (

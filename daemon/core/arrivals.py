@@ -1,0 +1,139 @@
+"""Something that is on one side only: a new file, or a new event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daemon.core import verdicts
+from daemon.core.eligible import Eligibility, eligible
+from daemon.core.fields import effective
+from daemon.core.gates import mail_gate
+from daemon.core.merge import first_contact
+from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, guests_of, when_of
+from daemon.core.naming import place
+from daemon.core.overlay import recognise
+from daemon.core.plan import CreateEvent, CreateFile, Decision, Hold, Link, Verdict
+from daemon.core.policy import Backlog
+from daemon.core.projection import Outgoing, incoming
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+from daemon.core.together import project, words_missing
+
+_SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
+
+
+def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
+    """A file that is in no calendar yet."""
+    if (early := _stays_here(file, tombstone, setting)) is not None:
+        return early
+    out = project(file, None, setting)
+    view = {**_defaults(file.activity.view, setting), **out.view, **_present(out)}
+    if refusal := setting.refuses(view):
+        return Decision(verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar."))
+    mails = others(guests_of(view), setting.own)
+    verdict, hold = mail_gate(mails, setting)
+    if hold is None and (file.backlog and setting.route.backlog is Backlog.ASK):
+        verdict, hold = verdicts.HELD_FIRST, Hold.FIRST_IMPORT
+    if setting.rebuilding:
+        verdict, hold = verdicts.HELD_REBUILD, Hold.REBUILD
+    if file.backlog or setting.rebuilding:  # no first import ever mails anybody
+        view, mails = {key: value for key, value in view.items() if key.field is not Field.ATTENDEES}, ()
+    step = CreateEvent(view, _agreed(file, out, view), out.overlay, "a new file", mails)
+    return Decision(verdict or verdicts.waiting("creating", "It goes out now."), (step,), hold=hold)
+
+
+def _stays_here(file: FileNow, tombstone: str | None, setting: Setting) -> Decision | None:
+    if file.missing or file.broken:
+        return Decision(verdicts.BROKEN if file.broken else verdicts.GONE)
+    if not setting.route.sends:
+        return Decision(verdicts.NOT_SENT)
+    if file.activity.local.masked:
+        return Decision(verdicts.MASKED)
+    if tombstone is not None:
+        return Decision(verdicts.REMEMBERED)
+    verdict = _eligibility(file.activity.view, file.backlog, setting)
+    return Decision(verdict) if verdict else None
+
+
+def _eligibility(view: View, backlog: bool, setting: Setting) -> Verdict | None:  # noqa: FBT001  a fact about the item
+    match eligible(view, setting.route, connected=setting.connected, zone=setting.zone, backlog=backlog):
+        case Eligibility.OVER:
+            return verdicts.OVER
+        case Eligibility.BEFORE:
+            return verdicts.EXISTED_BEFORE
+        case Eligibility.YES:
+            return None
+
+
+def _defaults(view: View, setting: Setting) -> View:
+    shown = {}
+    for name in _SHOWN_BY_DEFAULT:
+        key = Key(name)
+        value = effective(view, key)
+        if value is not None and name in setting.capabilities.holds:
+            shown[key] = value
+    return shown
+
+
+def _present(out: Outgoing) -> View:
+    return {key: value for key, value in out.overlay.items() if value is not None}
+
+
+def _agreed(file: FileNow, out: Outgoing, view: View) -> Mapping[Key, Pair]:
+    """What is agreed once the event is made: what was sent, under the overlay."""
+    agrees = {}
+    for key in {*file.activity.view, *view}:
+        here = file.activity.view.get(key, Blank.ABSENT)
+        sent = out.view.get(key, view.get(key)) if key in out.overlay else view.get(key)
+        if key in out.unheld or sent is None:
+            agrees[key] = Pair(here, Blank.UNHELD if here is not Blank.ABSENT else Blank.ABSENT)
+        else:
+            agrees[key] = Pair(here, sent)
+    return agrees
+
+
+def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
+    """An event that has no file yet."""
+    if event.gone:
+        return Decision(verdicts.GONE)
+    if not setting.route.receives:
+        return Decision(verdicts.NOT_RECEIVED)
+    if tombstone is not None:
+        return Decision(verdicts.REMEMBERED)
+    if when_of(event.activity.view) is None:
+        return Decision(verdicts.blocked("no_time", "The event has no time.", "Give it one in the calendar."))
+    if (verdict := _eligibility(event.activity.view, event.backlog, setting)) is not None:
+        return Decision(verdict)
+    arrival = incoming(event.activity, route=setting.route, types=setting.types)
+    if arrival is None:
+        return Decision(verdicts.PRIVATE_SKIPPED)
+    local = Local(masked=arrival.masked, owner=_owner(event.activity, setting))
+    where = place(setting.route, arrival.view, event.activity.uid, shared=setting.shared)
+    agrees = {
+        key: Pair(arrival.view.get(key, Blank.ABSENT), event.activity.view.get(key, Blank.ABSENT))
+        for key in {*arrival.view, *event.activity.view}
+    }
+    step = CreateFile(where, arrival.view, local, agrees, "a new event", secret=arrival.secret)
+    hold = Hold.FIRST_IMPORT if event.backlog and setting.route.backlog is Backlog.ASK else None
+    verdict = verdicts.HELD_FIRST if hold else verdicts.SYNCED
+    if setting.rebuilding:
+        verdict, hold = verdicts.HELD_REBUILD, Hold.REBUILD
+    return Decision(verdict, (step,), hold=hold)
+
+
+def _owner(activity: Activity, setting: Setting) -> str | None:
+    """In a shared store an incoming file says whose it is: the organiser's, where that is one of us."""
+    if not setting.shared or not setting.own:
+        return None
+    if organised_by_others(activity.guests, setting.own):
+        return next((guest.email for guest in activity.guests if guest.organizer), None)
+    return min(setting.own)
+
+
+def encounter(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """A file and an event with one uid that were never linked: equal pairs link, unequal ones are conflicts."""
+    out = project(file, event, setting)
+    shown, overlay = recognise(event.activity.view, file.activity.view, out.cover)
+    unheld = out.unheld | event.activity.frozen.keys()
+    merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
+    link = Link(merged.agrees, overlay, "the same uid on both sides")
+    return Decision(verdicts.CONFLICT if merged.clashes else verdicts.SYNCED, (link,), merged.clashes)

@@ -1,0 +1,137 @@
+"""One side of a link is gone: what that means for the other. "Missing" is never "deleted"."""
+
+from __future__ import annotations
+
+from daemon.core import verdicts
+from daemon.core.fields import moved
+from daemon.core.gates import mail_gate
+from daemon.core.model import Base, Blank, Field, Key, Pair, View, when_of
+from daemon.core.plan import (
+    CreateEvent,
+    CreateFile,
+    Decision,
+    DeleteEvent,
+    FinishFile,
+    Side,
+    Step,
+    TrashFile,
+    Unlink,
+    UpdateFile,
+)
+from daemon.core.policy import OnCalendarDelete
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+from daemon.core.times import is_over
+
+
+def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """The file was removed, or lost its date."""
+    view = event.activity.view
+    if not setting.route.sends or is_finished(file, view, setting):
+        reason = "the file was removed" if file.missing else "the file lost its date"
+        return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past, done or receiving only", tombstone=True),))
+    if organised_by_others(event.activity.guests, setting.own):
+        return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
+    if has_edits(base, view, Side.CALENDAR):
+        return _restore_file(file, view)
+    removed = file.missing or file.changed
+    if setting.now < removed + setting.route.delete_grace:
+        waiting = verdicts.waiting("grace", "The file was removed; its event follows after a grace.")
+        return Decision(waiting, not_before=removed + setting.route.delete_grace)
+    return _delete_event(file, event, setting)
+
+
+def _restore_file(file: FileNow, view: View) -> Decision:
+    """Edited there, removed here: the edit wins."""
+    verdict = verdicts.waiting("restored", "It was removed here and edited in the calendar: the edit wins.")
+    agrees = {key: Pair(value, value) for key, value in view.items()}
+    if file.missing:
+        step: Step = CreateFile(file.ref.id, view, file.activity.local, agrees, "edited in the calendar")
+    else:
+        missing = {key: value for key, value in view.items() if key not in file.activity.view}
+        step = UpdateFile(missing, {key: agrees[key] for key in missing}, "edited in the calendar")
+    return Decision(verdict, (step,))
+
+
+def _delete_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    mails = others(event.activity.guests, setting.own)
+    reason = "the file was removed" if file.missing else "the file lost its date"
+    verdict, hold = mail_gate(mails, setting)
+    if verdict is not None and hold is None:
+        return Decision(verdict)
+    step = DeleteEvent(reason, mails=mails)
+    return Decision(verdict or verdicts.waiting("deleting", reason), (step,), hold=hold)
+
+
+def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Reading that very event said that it is not there."""
+    if not setting.route.receives:
+        return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; sending only", tombstone=True),))
+    if file.broken:
+        return Decision(verdicts.BROKEN)
+    if is_finished(file, event.activity.view, setting):
+        return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; past or done", tombstone=True),))
+    if setting.shared and not _ours(file, event, setting):
+        return Decision(verdicts.KEPT_HERE, (Unlink("the event left a guest's calendar", tombstone=True),))
+    if has_edits(base, file.activity.view, Side.FILE):
+        return _restore_event(base, file, event, setting)
+    return _follow(file, setting.route.on_calendar_delete)
+
+
+def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
+    match order:
+        case OnCalendarDelete.KEEP:
+            return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; kept as ordered", tombstone=True),))
+        case OnCalendarDelete.DONE:
+            return Decision(verdicts.KEPT_HERE, (FinishFile("the event was deleted in the calendar"),))
+        case OnCalendarDelete.TRASH:
+            step: Step = TrashFile("the event was deleted in the calendar")
+            if not file.is_there:
+                step = Unlink("gone on both sides", tombstone=True)
+            return Decision(verdicts.GONE, (step,))
+
+
+def _restore_event(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Edited here, deleted there: the edit wins; never where that would mail."""
+    if others(event.activity.guests, setting.own):
+        return Decision(verdicts.GUESTS_NEVER)
+    refusal = setting.refuses(file.activity.view)
+    if refusal:
+        return Decision(verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar."))
+    verdict = verdicts.waiting("restored", "It was deleted in the calendar and edited here: the edit wins.")
+    view = {key: value for key, value in file.activity.view.items() if _was_sent(base, key)}
+    agrees = {key: Pair(value, value if key in view else Blank.UNHELD) for key, value in file.activity.view.items()}
+    return Decision(verdict, (CreateEvent(view, agrees, {}, "edited here after the deletion"),))
+
+
+def _was_sent(base: Base, key: Key) -> bool:
+    return base.pair(key).calendar is not Blank.UNHELD
+
+
+def _ours(file: FileNow, event: EventNow, setting: Setting) -> bool:
+    """Whether our account owns or organises it."""
+    owner = (file.activity.local.owner or "").lower()
+    if owner and owner not in setting.own:
+        return False
+    return not organised_by_others(event.activity.guests, setting.own)
+
+
+def is_finished(file: FileNow, view: View, setting: Setting) -> bool:
+    """Past or done: the end of an activity's life in a calendar is no reason to touch the other side."""
+    shown = view if when_of(view) else file.activity.view
+    return file.activity.local.done or is_over(shown, setting.now, setting.zone)
+
+
+def has_edits(base: Base, view: View, side: Side) -> bool:
+    """Whether a side has edited anything since both last agreed; a guest's answer is no edit.
+
+    A file that lost its date counts by the rest of it: the loss is what is being decided.
+    """
+    lost_date = side is Side.FILE and when_of(view) is None
+    for key in {*base.pairs, *view}:
+        pair = base.pair(key)
+        half = pair.file if side is Side.FILE else pair.calendar
+        if half is Blank.UNHELD or key in base.overlay or (lost_date and key.field is Field.WHEN):
+            continue
+        if moved(key, half, view.get(key)):
+            return True
+    return False

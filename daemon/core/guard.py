@@ -1,0 +1,72 @@
+"""Holds what looks like an accident: many deletions or mass edits at once, either way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.core.plan import Decision, DeleteEvent, FinishFile, Hold, Side, TrashFile, UpdateEvent, UpdateFile
+from daemon.core.policy import Brake
+
+_FEW = 5  # fewer deletions than this are never a share worth stopping for
+_EDITS = 10  # a mass edit is this many times as many as deletions, and more than half of the links
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What Datebook already did on a route within the rolling hour, per side."""
+
+    deletions: Mapping[Side, int]
+    edits: Mapping[Side, int]
+
+
+def deletes(decision: Decision) -> Side | None:
+    """On which side a decision takes something away."""
+    for step in decision.steps:
+        match step:
+            case DeleteEvent():
+                return Side.CALENDAR
+            case TrashFile() | FinishFile():
+                return Side.FILE
+            case _:
+                continue
+    return None
+
+
+def edits(decision: Decision) -> Side | None:
+    """On which side a decision rewrites something."""
+    for step in decision.steps:
+        match step:
+            case UpdateEvent():
+                return Side.CALENDAR
+            case UpdateFile():
+                return Side.FILE
+            case _:
+                continue
+    return None
+
+
+def brake(decisions: Sequence[Decision], *, order: Brake, linked: int, recent: Recent) -> list[Hold | None]:
+    """For each decision, whether the brake holds it: all of its kind and side, or none.
+
+    Deletions: more than `count` within the hour, or at least five and more than `share` of the linked
+    items. Edits: ten times as many, and more than half of them.
+    """
+    stopped: set[tuple[str, Side]] = set()
+    for side in Side:
+        removing = sum(1 for one in decisions if deletes(one) is side) + recent.deletions.get(side, 0)
+        if removing > order.count or (removing >= _FEW and removing > order.share * linked):
+            stopped.add(("delete", side))
+        editing = sum(1 for one in decisions if edits(one) is side) + recent.edits.get(side, 0)
+        if editing > order.count * _EDITS and editing > linked / 2:
+            stopped.add(("edit", side))
+    return [_held(decision, stopped) for decision in decisions]
+
+
+def _held(decision: Decision, stopped: set[tuple[str, Side]]) -> Hold | None:
+    removing, editing = deletes(decision), edits(decision)
+    if removing is not None and ("delete", removing) in stopped:
+        return Hold.BRAKE
+    if editing is not None and ("edit", editing) in stopped:
+        return Hold.BRAKE
+    return None

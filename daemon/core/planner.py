@@ -1,0 +1,78 @@
+"""The truth table: base, file and calendar in, one decision out. Pure.
+
+============  ============  =====================================================
+file          event         decision
+============  ============  =====================================================
+there         there         merge field by field                    (`together`)
+there         gone          trash, done, keep; an edit wins         (`deletions`)
+gone          there         delete after a grace; an edit wins      (`deletions`)
+gone          gone          unlink
+there         never linked  make an event, if it may go out         (`arrivals`)
+never linked  there         make a file, if it may come in          (`arrivals`)
+both, never linked          link what is equal, the rest conflicts  (`arrivals`)
+============  ============  =====================================================
+"""
+
+from __future__ import annotations
+
+from daemon.core import verdicts
+from daemon.core.arrivals import encounter, new_event, new_file
+from daemon.core.deletions import event_gone, file_gone
+from daemon.core.model import Base, when_of
+from daemon.core.plan import Decision, DeleteEvent, State, Unlink
+from daemon.core.setting import EventNow, FileNow, Setting
+from daemon.core.together import both_there
+
+
+def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Decide on a linked activity."""
+    if file.broken:
+        return Decision(verdicts.BROKEN)
+    if event.watched:
+        return Decision(verdicts.WATCHED)
+    if not file.activity.local.sync and file.is_there:
+        return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False),))
+    here = file.is_there and when_of(file.activity.view) is not None
+    match here, event.gone:
+        case True, False:
+            return _stays(base, file, event, setting)
+        case False, False:
+            return file_gone(base, file, event, setting)
+        case True, True:
+            return event_gone(base, file, event, setting)
+        case _:
+            return Decision(verdicts.GONE, (Unlink("gone on both sides", tombstone=True),))
+
+
+def _stays(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Once linked, it stays linked, unless its user sent it elsewhere or it no longer fits."""
+    choice = file.choice
+    if choice.route == setting.route.name or (choice.route is None and event.born_in_calendar):
+        return both_there(base, file, event, setting)
+    if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
+        return Decision(choice.verdict, (Unlink(choice.verdict.reason, tombstone=True),))
+    if choice.route is None:
+        return both_there(base, file, event, setting)
+    return Decision(verdicts.waiting("moving", "It moves to another calendar."))
+
+
+def plan_moved(event: EventNow, setting: Setting) -> Decision:
+    """The activity stands in another calendar now: take it out of this one, where that mails nobody."""
+    if event.activity.guests and not setting.capabilities.suppresses_mail:
+        return Decision(verdicts.GUESTS_NEVER)
+    return Decision(verdicts.waiting("moving", "It moved to another calendar."), (DeleteEvent("moved"),))
+
+
+def plan_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
+    """Decide on a file that is in no calendar."""
+    return new_file(file, tombstone, setting)
+
+
+def plan_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
+    """Decide on an event that has no file."""
+    return new_event(event, tombstone, setting)
+
+
+def plan_meeting(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Decide on a file and an event with one uid that were never linked."""
+    return encounter(file, event, setting)

@@ -1,0 +1,84 @@
+"""What a decision is made from, as values: the file, the event, and everything around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.model import Activity, Guest, Key, Value, View
+from daemon.core.policy import Route
+from daemon.core.routing import Choice
+from daemon.core.store import Capabilities, Ref
+
+
+def _holds_all(_view: View) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One route at one moment. `own` are the addresses of the account's user, lower-cased.
+
+    `refuses` says why the calendar can't hold a view ("": it can). `links` says which of the person's own
+    accounts organise (`own` covers them all).
+    """
+
+    route: Route
+    capabilities: Capabilities
+    now: datetime
+    zone: str
+    own: frozenset[str] = frozenset()
+    connected: datetime | None = None
+    shared: bool = False
+    rebuilding: bool = False
+    types: tuple[str, ...] = ()
+    refuses: Callable[[View], str] = _holds_all
+
+
+@dataclass(frozen=True, slots=True)
+class FileNow:
+    """A file as it was last read.
+
+    `changed`: when its last edit was noticed. `missing`: since when it is not there. `replaced`: what
+    Datebook put something else in place of within the last hour. `backlog`: it was there before the
+    calendar was connected, and is unchanged since. `choice`: which route it belongs on.
+    """
+
+    activity: Activity
+    ref: Ref
+    changed: datetime
+    choice: Choice
+    missing: datetime | None = None
+    broken: bool = False
+    replaced: Mapping[Key, Value | None] = field(default_factory=dict)
+    backlog: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file stands in the folder."""
+        return self.missing is None
+
+
+@dataclass(frozen=True, slots=True)
+class EventNow:
+    """An event as it was last read. `origin`: which side it was born on. `watched`: another link leads."""
+
+    activity: Activity
+    ref: Ref
+    seen: datetime
+    gone: bool = False
+    born_in_calendar: bool = True
+    watched: bool = False
+    backlog: bool = False
+
+
+def others(guests: frozenset[Guest], own: frozenset[str]) -> tuple[str, ...]:
+    """The addresses of everyone on an event but us, sorted: whom a write might mail."""
+    return tuple(sorted(guest.email for guest in guests if guest.email not in own))
+
+
+def organised_by_others(guests: frozenset[Guest], own: frozenset[str]) -> bool:
+    """Whether somebody else is the organiser."""
+    organizers = [guest for guest in guests if guest.organizer]
+    return bool(organizers) and not any(guest.email in own for guest in organizers)

@@ -1,0 +1,224 @@
+"""A linked activity whose file and event are both there: merge, and the gates before each write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from daemon.core import verdicts
+from daemon.core.fields import equal
+from daemon.core.gates import mail_gate
+from daemon.core.meeting import Chooser
+from daemon.core.merge import Merged, apply_patch, merge
+from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, guests_of
+from daemon.core.overlay import underlay
+from daemon.core.plan import (
+    Agree,
+    Clash,
+    Decision,
+    Hold,
+    Side,
+    State,
+    Step,
+    UpdateEvent,
+    UpdateFile,
+    Verdict,
+    blank_or,
+)
+from daemon.core.policy import Direction, GuestMail, OnConflict
+from daemon.core.projection import Outgoing, outgoing
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+
+_SAME_MOMENT = timedelta(seconds=2)  # within it the calendar counts as the newer
+_ICS = ".ics"
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """Whether the event may be written: not at all, after a word, or now."""
+
+    verdict: Verdict | None = None
+    hold: Hold | None = None
+    mails: tuple[str, ...] = ()
+
+    @property
+    def is_shut(self) -> bool:
+        return self.verdict is not None and self.hold is None
+
+
+def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Merge the two sides of a link, and say what may be written."""
+    shown = underlay(event.activity.view, base)
+    out = project(file, event, setting)
+    merged = merge(
+        base,
+        file.activity.view,
+        shown,
+        unheld=out.unheld | event.activity.frozen.keys(),
+        chooser=_chooser(file, event, setting),
+        shown=out.shown,
+        file_lacks=words_missing(file),
+    )
+    merged = _old_buffer(merged, base, file, shown)
+    one_way = _one_way(merged, file.activity.view, shown, setting)
+    merged = _received(merged, setting)
+    overlay, patch = _covered(merged, base, out, shown, event)
+    gate = _gate(patch, file, event, setting)
+    steps = _steps(merged, patch, overlay, gate)
+    clashes = (*merged.clashes, *one_way)
+    return Decision(
+        _verdict(clashes, one_way, gate, file, event),
+        steps,
+        clashes,
+        hold=gate.hold,
+        after_all={} if gate.is_shut else merged.both_agrees,
+    )
+
+
+def project(file: FileNow, event: EventNow | None, setting: Setting) -> Outgoing:
+    """What of a file goes out on this route."""
+    guests = event.activity.guests if event else frozenset()
+    capabilities = setting.capabilities
+    return outgoing(
+        file.activity,
+        route=setting.route,
+        holds=capabilities.holds,
+        max_reminders=capabilities.max_reminders,
+        creating=event is None,
+        guests_on_event=bool(others(guests, setting.own)),
+        may_send_guests=setting.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
+        now=setting.now,
+        zone=setting.zone,
+        own_addresses=setting.own,
+    )
+
+
+def words_missing(file: FileNow) -> Collection[Field]:
+    """The fields that the form of this file has no word for."""
+    return () if file.ref.id.lower().endswith(_ICS) else (Field.CATEGORIES,)
+
+
+def _chooser(file: FileNow, event: EventNow, setting: Setting) -> Chooser:
+    side = _winner(file, event, setting)
+    return lambda _key: side
+
+
+def _winner(file: FileNow, event: EventNow, setting: Setting) -> Side | None:
+    if setting.route.direction is not Direction.BOTH:
+        return None
+    match setting.route.on_conflict:
+        case OnConflict.ASK:
+            return None
+        case OnConflict.FILE:
+            return Side.FILE
+        case OnConflict.CALENDAR:
+            return Side.CALENDAR
+        case OnConflict.NEWEST:
+            theirs = event.activity.modified or event.seen
+            return Side.FILE if file.changed > theirs + _SAME_MOMENT else Side.CALENDAR
+
+
+def _old_buffer(merged: Merged, base: Base, file: FileNow, shown: View) -> Merged:
+    """A save that puts back exactly what Datebook replaced within the hour is an old buffer, once."""
+    view = file.activity.view
+    stale = [
+        key for key in merged.to_calendar if key in file.replaced and equal(key, file.replaced[key], view.get(key))
+    ]
+    if not stale:
+        return merged
+    clashes = [Clash(key, base.pair(key).file, view.get(key), shown.get(key), Side.CALENDAR) for key in stale]
+    halves = {key: blank_or(shown.get(key)) for key in stale}
+    rest = merged.without(Side.CALENDAR, stale)
+    return replace(
+        rest,
+        to_file={**rest.to_file, **{key: shown.get(key) for key in stale}},
+        file_agrees={**rest.file_agrees, **{key: Pair(half, half) for key, half in halves.items()}},
+        clashes=(*rest.clashes, *clashes),
+    )
+
+
+def _one_way(merged: Merged, file: View, shown: View, setting: Setting) -> tuple[Clash, ...]:
+    """What the side that only receives was edited to: reported with both values, never reverted."""
+    match setting.route.direction:
+        case Direction.FROM_CALENDAR:
+            keys = list(merged.to_calendar)
+        case Direction.TO_CALENDAR:
+            keys = list(merged.to_file)
+        case Direction.BOTH:
+            keys = []
+    return tuple(Clash(key, Blank.UNKNOWN, file.get(key), shown.get(key), None) for key in keys)
+
+
+def _received(merged: Merged, setting: Setting) -> Merged:
+    """Without the writes to a side that only sends."""
+    match setting.route.direction:
+        case Direction.FROM_CALENDAR:
+            return merged.without(Side.CALENDAR)
+        case Direction.TO_CALENDAR:
+            return merged.without(Side.FILE)
+        case Direction.BOTH:
+            return merged
+
+
+def _covered(merged: Merged, base: Base, out: Outgoing, shown: View, event: EventNow) -> tuple[Patch, Patch]:
+    """The overlay of what was merged, and the patch that shows it; an overlay that is on is not put on again."""
+    desired = apply_patch(shown, merged.to_calendar)
+    overlay = out.cover.over(desired)
+    target = apply_patch(desired, overlay)
+    news = {key for key, value in overlay.items() if key not in base.overlay or base.overlay[key] != value}
+    keys = {*merged.to_calendar, *news, *(base.overlay.keys() - overlay.keys())}
+    there = event.activity.view
+    return overlay, {key: target.get(key) for key in keys if not equal(key, there.get(key), target.get(key))}
+
+
+def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Gate:
+    """Who or what forbids writing this to the event."""
+    if not patch or not setting.route.sends:
+        return _Gate()
+    if file.activity.local.masked:
+        return _Gate(verdicts.MASKED)
+    if organised_by_others(event.activity.guests, setting.own):
+        return _Gate(verdicts.NOT_ORGANISER)
+    refusal = setting.refuses(apply_patch(event.activity.view, patch))
+    if refusal:
+        return _Gate(verdicts.blocked("not_held", refusal, "Simplify it, or name another calendar."))
+    mails = others(event.activity.guests | _new_guests(patch), setting.own)
+    verdict, hold = mail_gate(mails, setting)
+    return _Gate(verdict, hold, mails)
+
+
+def _new_guests(patch: Patch) -> frozenset[Guest]:
+    key = Key(Field.ATTENDEES)
+    value = patch.get(key)
+    return guests_of({key: value}) if value is not None else frozenset()
+
+
+def _steps(merged: Merged, patch: Patch, overlay: Patch, gate: _Gate) -> tuple[Step, ...]:
+    """The file first: what is read from the calendar is worth more than what is sent there."""
+    steps: list[Step] = []
+    agrees = dict(merged.agrees)
+    if not patch and merged.to_calendar:
+        agrees |= merged.calendar_agrees  # all of it lies under an overlay
+    if agrees:
+        steps.append(Agree(agrees))
+    if merged.to_file and (gate.hold is None):
+        steps.append(UpdateFile(merged.to_file, merged.file_agrees, "changed in the calendar"))
+    if patch and not gate.is_shut:
+        steps.append(UpdateEvent(patch, merged.calendar_agrees, overlay, "changed in the file", gate.mails))
+    return tuple(steps)
+
+
+def _verdict(
+    clashes: tuple[Clash, ...], one_way: tuple[Clash, ...], gate: _Gate, file: FileNow, event: EventNow
+) -> Verdict:
+    if one_way:
+        return verdicts.ONE_WAY
+    if any(clash.chosen is None for clash in clashes):
+        return verdicts.CONFLICT
+    if gate.verdict is not None:
+        return gate.verdict
+    lost = [key for key in event.activity.frozen if key in file.activity.view]
+    if lost:
+        return Verdict(State.READ_ONLY, "frozen", event.activity.frozen[lost[0]], "Change it in the calendar.")
+    return verdicts.SYNCED

@@ -1,0 +1,136 @@
+"""What a person is told about one activity: a code for scripts, the reason and the cure in plain words."""
+
+from __future__ import annotations
+
+from daemon.core.plan import State, Verdict
+
+SYNCED = Verdict(State.SYNCED, "synced", "The file and the calendar agree.")
+UNSCHEDULED = Verdict(
+    State.UNSCHEDULED, "unscheduled", "It has no due_date, so it is in no calendar.", "Add a due_date to sync it."
+)
+BROKEN = Verdict(
+    State.BROKEN,
+    "broken",
+    "The file can't be read as it is now; its last good state stays in the calendar.",
+    "Run `datebook check` and mend what it names.",
+)
+GONE = Verdict(State.IGNORED, "gone", "It is neither in the folder nor in the calendar any more.")
+NOT_RECEIVED = Verdict(
+    State.IGNORED,
+    "direction",
+    "This calendar only receives (direction: to-calendar): its own events make no files.",
+    "Set `direction: both` for this calendar to receive events.",
+)
+NOT_SENT = Verdict(
+    State.IGNORED,
+    "direction",
+    "This calendar only sends (direction: from-calendar): files do not go out to it.",
+    "Set `direction: both` for this calendar, or name another with `calendar:`.",
+)
+OVER = Verdict(
+    State.IGNORED,
+    "past",
+    "It ended before the calendar was connected (since), so it is not synced.",
+    "Move it into the future, or set `since: all` (or a date) for this calendar.",
+)
+EXISTED_BEFORE = Verdict(
+    State.IGNORED,
+    "existed_before",
+    "It was there before the calendar was connected (backlog: skip).",
+    "Edit it, or set `backlog: import` for this calendar.",
+)
+HELD_FIRST = Verdict(
+    State.HELD,
+    "first_import",
+    "It was there before the calendar was connected and waits for your word (backlog: ask).",
+    "Read `datebook plan`, then run `datebook approve`.",
+)
+HELD_REBUILD = Verdict(
+    State.HELD,
+    "rebuild",
+    "The journal was lost, and this is on one side only; nothing is written before you say so.",
+    "Read `datebook plan`, then run `datebook approve`.",
+)
+HELD_BRAKE = Verdict(
+    State.HELD,
+    "brake",
+    "More deletions or mass edits came at once than the brake lets through.",
+    "Read `datebook plan`; run `datebook approve` if they are meant, or put the items back.",
+)
+HELD_MAIL = Verdict(
+    State.HELD,
+    "mail",
+    "This change would mail the guests (guests: ask).",
+    "Read `datebook plan`; run `datebook approve HOLD --mail` to send it.",
+)
+GUESTS_NEVER = Verdict(
+    State.READ_ONLY,
+    "guests_never",
+    "The event has guests and this service mails them at every change; `guests: never` forbids that. "
+    "Your edit is kept in the file and not sent.",
+    "Make the change in the calendar, or set `guests: ask` for this calendar.",
+)
+NOT_ORGANISER = Verdict(
+    State.READ_ONLY,
+    "not_organiser",
+    "Somebody else organises this meeting; only the organiser's account may change it. "
+    "Your edit is kept in the file and not sent.",
+    "Ask the organiser to change it.",
+)
+MASKED = Verdict(
+    State.READ_ONLY,
+    "masked",
+    "This stands for a private event of which only the times are shown (private_events: busy).",
+    "Change it in the calendar, or set `private_events: full`.",
+)
+CONFLICT = Verdict(
+    State.CONFLICT,
+    "conflict",
+    "Both sides changed the same field to different values.",
+    "Run `datebook conflicts`, then `datebook resolve FILE --keep file|calendar`.",
+)
+ONE_WAY = Verdict(
+    State.CONFLICT,
+    "one_way",
+    "The side that only receives was edited; nothing was overwritten.",
+    "Run `datebook conflicts`, then `datebook resolve FILE --keep file|calendar`.",
+)
+REMEMBERED = Verdict(
+    State.IGNORED,
+    "unlinked",
+    "Its event was deleted or unlinked, and it is not made again.",
+    "Move it to a new date in the future to put it into the calendar again.",
+)
+KEPT_HERE = Verdict(
+    State.IGNORED,
+    "event_deleted",
+    "Its event was deleted in the calendar; the file was kept, as you ordered or because it is past or done.",
+    "Move it to a new date in the future to put it into the calendar again.",
+)
+SYNC_OFF = Verdict(
+    State.IGNORED, "sync_off", "The file says `sync: false`.", "Take `sync: false` out to sync it again."
+)
+PRIVATE_SKIPPED = Verdict(
+    State.IGNORED,
+    "private",
+    "It is a private event of the calendar (private_events: skip).",
+    "Set `private_events: full` or `busy` for this calendar.",
+)
+WATCHED = Verdict(
+    State.SYNCED, "watched", "The same meeting is in another of your calendars too; that one leads, this is watched."
+)
+GUEST_KEPT = Verdict(
+    State.IGNORED,
+    "guest",
+    "You are a guest of this meeting: its event stays in the calendar, and the file does not come back.",
+)
+
+
+def blocked(code: str, reason: str, cure: str) -> Verdict:
+    """It can't go as it is."""
+    return Verdict(State.BLOCKED, code, reason, cure)
+
+
+def waiting(code: str, reason: str, cure: str = "") -> Verdict:
+    """It will go by itself."""
+    return Verdict(State.WAITING, code, reason, cure)

@@ -1,0 +1,201 @@
+"""The engine: one pass is observe -> plan -> guard -> apply -> commit.
+
+`look` observes the folder; `sync` observes one calendar, decides on what is unsettled and carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.clock import Clock
+from daemon.core.errors import StoreError, SyncError
+from daemon.core.policy import Route
+from daemon.core.privacy import conceal
+from daemon.core.setting import Setting
+from daemon.core.store import Folder, Seen, Store
+from daemon.engine.apply import Applier
+from daemon.engine.decide import Decider, Unit, when_to_look
+from daemon.engine.holds import keep_holds
+from daemon.engine.look import FolderEyes, Router
+from daemon.engine.outcomes import Applied
+from daemon.engine.poll import Poll
+from daemon.engine.settle import Settler
+from daemon.journal import Journal
+from daemon.journal.rows import RouteRow, instant
+from daemon.passes import Looked, Synced
+
+_ROUNDS = 4  # how often one pass plans again because something was not as expected
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the engine is handed: everything that it does not decide itself."""
+
+    routes: Mapping[str, Route]
+    open_store: Callable[[str], Store]  # by route; raises StoreError; remembers what it opened
+    own: Callable[[str], frozenset[str]]  # by route: the addresses of the account's user
+    router: Router
+    zone: str
+    types: tuple[str, ...]
+    shared: bool
+    new_id: Callable[[], str]
+    may_name: Callable[[Unit], bool] = lambda _unit: True
+    progress: Callable[[int], None] = lambda _done: None
+
+
+@dataclass(slots=True)
+class Engine:
+    """Implements `passes.Passes`. Thread-safe: one look, and one pass for each route, at a time."""
+
+    folder: Folder
+    journal: Journal
+    clock: Clock
+    around: Surroundings
+    eyes: FolderEyes = field(init=False)
+    _recovered: bool = False
+
+    def __post_init__(self) -> None:
+        self.eyes = FolderEyes(self.folder, self.journal, self.around.router, self.clock, shared=self.around.shared)
+
+    def look(self, places: Collection[str] | None, *, full: bool = False) -> Looked:
+        """Look at the folder; an error means that nothing may be synced until it is mended."""
+        try:
+            if not self._recovered:
+                Settler(self.journal, self.clock).files(self.folder)
+                self._recovered = True
+                places = None
+            found = self.eyes.look(places, full=full)
+            now = self.clock.now().timestamp()
+            with self.journal.turn():
+                self.journal.files.take_due(now)
+            wake = self.eyes.choose(found.changed)
+            with self.journal.turn():
+                due = self.journal.files.next_due()
+                waiting = self.journal.files.waiting_routes()
+        except SyncError as error:
+            return Looked(error=error)
+        except OSError as error:
+            return Looked(error=StoreError(f"the folder can't be read: {error.strerror or error}"))
+        again = instant(due) if due is not None else None
+        return Looked(wake=wake | waiting, again=again, changed=len(found.changed))
+
+    def sync(self, route: str, *, poll: bool) -> Synced:
+        """One pass over one route. Every StoreError comes back as a value."""
+        result = Applied()
+        read = 0
+        try:
+            store = self.around.open_store(route)
+            row = self._connected(route, store)
+            Settler(self.journal, self.clock).events(route, store)
+            for _round in range(_ROUNDS):
+                if poll or not row.adopted:
+                    read += self._poll(row, store)
+                applied = self._apply(route, store)
+                result.wrote += applied.wrote
+                result.touched |= applied.touched
+                result.again = _earliest(result.again, applied.again)
+                self._adopted(route)
+                row = self.journal.route(route) or row
+                if not applied.reread:
+                    break
+                poll = True
+            self.journal.set_route(route, last_success=self.clock.now().timestamp())
+        except SyncError as error:
+            return Synced(route, result.wrote, read, self._again(route, result), frozenset(result.touched), error)
+        return Synced(route, result.wrote, read, self._again(route, result), frozenset(result.touched))
+
+    def plan(self, route: str, *, poll: bool = True) -> list[Unit]:
+        """What a pass over a route would do; writes to neither side. Raises StoreError."""
+        store = self.around.open_store(route)
+        row = self._connected(route, store)
+        Settler(self.journal, self.clock).events(route, store)
+        if poll:
+            self._poll(row, store)
+        return self._decider(route, store).units()
+
+    def decide(self, route: str, file: int) -> Unit | None:
+        """The decision on one file as things are known now."""
+        row = self.journal.files.get(file)
+        return self._decider(route, self.around.open_store(route)).unit_of(row) if row else None
+
+    def _connected(self, route: str, store: Store) -> RouteRow:
+        """What is remembered of the calendar; a first contact notes what was there before it."""
+        row = self.journal.route(route)
+        if row is None:
+            rebuilding = self.journal.get_meta("rebuilding") == "1"
+            now = self.clock.now().timestamp()
+            with self.journal.turn():
+                self.journal.connect(route, store.identity, now, rebuilding=rebuilding)
+                files = [(file.id, route, file.digest) for file in self.journal.files.all()]
+                self.journal.backlog_add(files)
+            row = self.journal.route(route)
+        assert row is not None  # noqa: S101  it was just made
+        return row
+
+    def _adopted(self, route: str) -> None:
+        row = self.journal.route(route)
+        if row is not None and not row.adopted:
+            self.journal.set_route(route, adopted=1)
+
+    def _poll(self, row: RouteRow, store: Store) -> int:
+        mode = self.around.routes[row.name].private_events
+        remembered = self.journal.route(row.name) or row
+
+        def hide(seen: Seen) -> Seen:
+            with self.journal.turn():
+                known = self.journal.events.by_remote(row.name, seen.ref.id)
+            ours = known is not None and known.origin == "file"
+            return seen if ours else conceal(seen, mode)
+
+        return Poll(remembered, store, self.journal, self.clock, hide).run()
+
+    def _decider(self, route: str, store: Store) -> Decider:
+        row = self.journal.route(route)
+        setting = Setting(
+            route=self.around.routes[route],
+            capabilities=store.capabilities,
+            now=self.clock.now(),
+            zone=self.around.zone,
+            own=self.around.own(route),
+            connected=instant(row.connected) if row else None,
+            shared=self.around.shared,
+            rebuilding=bool(row and row.rebuilding),
+            types=self.around.types,
+            refuses=store.refuses,
+        )
+        return Decider(self.journal, setting, self.around.router)
+
+    def _apply(self, route: str, store: Store) -> Applied:
+        with self.journal.turn():
+            self.journal.events.take_due(route, self.clock.now().timestamp())
+        units = self._decider(route, store).units()
+        keep_holds(self.journal, route, units, self.clock.now())
+        applier = Applier(
+            route,
+            store,
+            self.folder,
+            self.journal,
+            self.clock,
+            self.around.new_id,
+            self.around.may_name,
+            self.around.progress,
+        )
+        try:
+            applied = applier.run(units)
+        finally:
+            self.eyes.forget_stamps()
+        if (moment := when_to_look(units)) is not None:
+            applied.look_at(moment)
+        return applied
+
+    def _again(self, route: str, result: Applied) -> datetime | None:
+        with self.journal.turn():
+            due = self.journal.events.next_due(route)
+        return _earliest(result.again, instant(due) if due is not None else None)
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    moments = [moment for moment in (one, other) if moment is not None]
+    return min(moments, default=None)

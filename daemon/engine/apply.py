@@ -1,0 +1,189 @@
+"""Carries out a plan: every write is an intent in the journal first, is made, and is settled after.
+
+Writes of one pass are made in batches, as concurrently as the store allows. An error of one item sets that
+item aside; an error of the service ends the pass and is handed up, with what was uncertain left open in
+the journal, to be settled by asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
+
+from daemon.clock import Clock
+from daemon.core.errors import StoreError
+from daemon.core.model import Activity, Base
+from daemon.core.plan import Agree, Link, Side, Step, Unlink
+from daemon.core.store import Create, Folder, Outcome, Store, Write
+from daemon.engine.decide import Unit
+from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
+from daemon.engine.outcomes import Applied, Outcomes
+from daemon.engine.record import Recorder
+from daemon.journal import Journal
+
+_BATCH = 500  # files whose intents share one commit
+_ON_THE_WIRE = 200  # the same for events: after an outage, this many may have to be asked for
+_SETTLE = 100  # outcomes that share one commit
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Applier:
+    """Carries out the decisions of one pass over one route.
+
+    `may_name`: whether our daemon may add a uid to this file. `progress` is told how many writes are done.
+    """
+
+    route: str
+    store: Store
+    folder: Folder
+    journal: Journal
+    clock: Clock
+    new_id: Callable[[], str]
+    may_name: Callable[[Unit], bool]
+    progress: Callable[[int], None]
+    result: Applied = field(default_factory=Applied)
+
+    @property
+    def _record(self) -> Recorder:
+        return Recorder(self.route, self.journal, self.clock)
+
+    @property
+    def _jobs(self) -> JobMaker:
+        return JobMaker(self.route, self.clock, self.new_id)
+
+    def run(self, units: Sequence[Unit]) -> Applied:
+        """Carry out the units that are not held. Raises the StoreError that ended the pass, if one did."""
+        for some in _chunks(units, _BATCH):
+            with self.journal.turn():
+                for unit in some:
+                    self._note(unit)
+        ready = [unit for unit in units if unit.decision.hold is None]
+        for jobs in _chunks(self._jobs.for_files(ready), _BATCH):
+            self._make(jobs, self.folder)
+        sound = [unit for unit in ready if unit.file is None or unit.file.id not in self.result.failed]
+        error: StoreError | None = None
+        for jobs in _chunks(self._jobs.for_events(sound), _ON_THE_WIRE):
+            error = self._make(jobs, self.store)
+            if error is not None:
+                break
+        for jobs in _chunks(self._jobs.for_uids(self._nameless(ready)), _BATCH):
+            self._make(jobs, self.folder)
+        if error is not None:
+            raise error
+        return self.result
+
+    # Without a write -----------------------------------------------------------------------------
+
+    def _note(self, unit: Unit) -> None:
+        """What needs no write: the verdict, conflicts, links, agreements; and what is settled by them."""
+        decision = unit.decision
+        if unit.file is not None:
+            self.journal.files.judge(unit.file.id, decision.verdict)
+            self._record.clashes(unit)
+        if decision.hold is not None:
+            return  # stays unsettled: what is held is planned anew at each pass
+        for step in decision.steps:
+            self._note_step(unit, step)
+        if not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
+            self._settle(unit)
+        if decision.not_before is not None and unit.file is not None:
+            self.result.look_at(decision.not_before)
+            self.journal.files.touch(unit.file.id, decision.not_before.timestamp())
+
+    def _note_step(self, unit: Unit, step: Step) -> None:
+        file, event = unit.file, unit.event
+        if event is None:
+            return
+        match step:
+            case Agree(agrees):
+                self._record.agreed(event, agrees)
+            case Link() if file is not None:
+                leads = not any(other.role == "primary" for other in self.journal.events.of_file(file.id))
+                role = "primary" if leads else "watched"
+                self.journal.events.link(event.id, file.id, Base(step.agrees, step.overlay), role=role)
+                self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
+                self.journal.files.touch(file.id)
+            case Unlink(reason, tombstone):
+                self._record.history(file, Side.CALENDAR, "unlink", "datebook", reason, {}, {}, uid=event.uid)
+                self._record.unlinked(event, reason, tombstone=tombstone)
+            case _:
+                pass
+
+    def _settle(self, unit: Unit) -> None:
+        """What was observed of it up to here needs no more deciding."""
+        if unit.file is not None:
+            self.journal.files.settle(unit.file.id, unit.file.rev)
+            if unit.decision.not_before is None:
+                self.journal.quarantine.clear("file", unit.file.id, self.route)
+        if unit.event is not None:
+            self.journal.events.settle(unit.event.id, unit.event.rev)
+
+    # Writes --------------------------------------------------------------------------------------
+
+    def _make(self, jobs: list[Job], store: Store) -> StoreError | None:
+        """Note the intents, make the writes, settle them; returns the error that ends the pass."""
+        with self.journal.turn():
+            jobs = [self._reserved(job) for job in jobs]
+            self.journal.intents.add(job.intent for job in jobs)
+        by_token = {job.write.token: job for job in jobs}
+        fatal: StoreError | None = None
+        outcomes = store.write([job.write for job in jobs])
+        for some in _chunks(outcomes, _SETTLE):
+            with self.journal.turn():
+                for write, outcome in some:
+                    fatal = self._settle_job(by_token[write.token], outcome) or fatal
+            if store is self.folder:
+                self.folder.forget([write.token for write, _ in some])
+            self.progress(len(some))
+            if fatal is not None:
+                break
+        _close(outcomes)
+        return fatal
+
+    def _reserved(self, job: Job) -> Job:
+        """A file that is about to be made has its row first, so that it is known when it is seen."""
+        write = job.write
+        if not isinstance(write, Create) or job.unit.file is not None:
+            return job
+        activity = Activity(write.uid, write.view, write.local)
+        id_ = self.journal.files.reserve(write.uid, activity, self.clock.now().timestamp())
+        row = self.journal.files.get(id_)
+        return replace(job, unit=replace(job.unit, file=row), intent=replace(job.intent, file=id_))
+
+    def _settle_job(self, job: Job, outcome: Outcome) -> StoreError | None:
+        error = Outcomes(self._record, self.result).settle(job, outcome)
+        unit = job.unit
+        writes = [step for step in unit.decision.steps if isinstance(step, FILE_STEPS | EVENT_STEPS)]
+        last = writes[-1] if writes else None
+        is_last = isinstance(last, EVENT_STEPS) == (job.intent.side is Side.CALENDAR)
+        if is_last and job.intent.kind != "name" and not (unit.file and unit.file.id in self.result.failed):
+            self._settle(unit)
+            self.journal.holds.spend([unit.signature])
+        return error
+
+    def _nameless(self, units: Sequence[Unit]) -> list[Unit]:
+        """The units whose file has a uid in the journal and does not say it yet."""
+        found = []
+        with self.journal.turn():
+            for unit in units:
+                row = self.journal.files.get(unit.file.id) if unit.file else None
+                is_here = row is not None and row.path and row.missing is None and row.problem is None
+                if row is not None and is_here and row.uid and not row.said_uid and self.may_name(unit):
+                    found.append(replace(unit, file=row))
+        return found
+
+
+def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:
+    """Stop a generator that was not read to its end."""
+    close = getattr(outcomes, "close", None)
+    if close is not None:
+        close()
+
+
+def _chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

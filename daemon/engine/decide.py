@@ -1,0 +1,227 @@
+"""Gathers what the journal knows of a route's unsettled items, and has the planner decide on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from daemon.core import verdicts
+from daemon.core.guard import Recent, brake
+from daemon.core.model import Base
+from daemon.core.plan import (
+    CreateEvent,
+    Decision,
+    DeleteEvent,
+    Hold,
+    Side,
+    UpdateEvent,
+)
+from daemon.core.planner import plan_event, plan_file, plan_link, plan_meeting, plan_moved
+from daemon.core.setting import EventNow, FileNow, Setting
+from daemon.engine.look import Router
+from daemon.journal import Journal, encoding
+from daemon.journal.rows import EventRow, FileRow, instant
+
+_HOUR = timedelta(hours=1)
+_REMOVALS = {Side.CALENDAR: ("delete",), Side.FILE: ("trash",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One activity on one route, and what is to be done about it."""
+
+    file: FileRow | None
+    event: EventRow | None
+    decision: Decision
+
+    @property
+    def base(self) -> Base:
+        """What was agreed on; nothing, where they are not linked."""
+        return (self.event.base if self.event else None) or Base()
+
+    @property
+    def signature(self) -> str:
+        """What an approval is for: these steps, on these versions of both sides."""
+        kinds = "+".join(type(step).__name__ for step in self.decision.steps)
+        file = f"{self.file.id}@{self.file.digest}" if self.file else "-"
+        event = f"{self.event.remote}@{self.event.version}" if self.event else "-"
+        return f"{kinds}|{file}|{event}"
+
+    @property
+    def mails(self) -> tuple[str, ...]:
+        """Whom its steps would mail."""
+        found: set[str] = set()
+        for step in self.decision.steps:
+            if isinstance(step, CreateEvent | UpdateEvent | DeleteEvent):
+                found.update(step.mails)
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Decides on one route at one moment. Reads the journal, writes nothing."""
+
+    journal: Journal
+    setting: Setting
+    router: Router
+
+    def units(self) -> list[Unit]:
+        """Everything that is not settled on this route, decided on; what is held says so."""
+        return self._guarded(list(self._units()))
+
+    def unit_of(self, file: FileRow) -> Unit | None:
+        """The decision on one file, settled or not."""
+        return self._of_file(file)
+
+    def _units(self) -> Iterator[Unit]:
+        done: set[int] = set()
+        name = self.setting.route.name
+        with self.journal.turn():
+            file_ids = self.journal.files.dirty(name)
+            events = self.journal.events.dirty(name)
+        for id_ in file_ids:
+            file = self.journal.files.get(id_)
+            unit = self._of_file(file) if file else None
+            if unit is not None:
+                done.add(unit.event.id if unit.event else 0)
+                yield unit
+        for event in events:
+            if event.id not in done and (unit := self._of_event(event)) is not None:
+                yield unit
+
+    def _of_file(self, file: FileRow) -> Unit | None:
+        name = self.setting.route.name
+        links = self.journal.events.of_file(file.id)
+        event = next((link for link in links if link.route == name), None)
+        if event is not None:
+            return self._linked(file, event)
+        now = self._file_now(file, None)
+        if now.choice.route != name:
+            return None
+        if file.uid and (meeting := self._same_uid(file.uid)) is not None:
+            return Unit(file, meeting, plan_meeting(now, self._event_now(meeting), self.setting))
+        decision = plan_file(now, self._tombstone(file), self.setting)
+        return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, decision))
+
+    def _same_uid(self, uid: str) -> EventRow | None:
+        name = self.setting.route.name
+        events = self.journal.events.by_uid(uid)
+        return next((one for one in events if one.route == name and one.file is None and not one.gone), None)
+
+    def _of_event(self, event: EventRow) -> Unit | None:
+        if event.file is not None:
+            file = self.journal.files.get(event.file)
+            return self._linked(file, event) if file else None
+        now = self._event_now(event)
+        files = self.journal.files.by_uid(event.uid)
+        if files and not event.gone:
+            file = files[0]
+            return Unit(file, event, plan_meeting(self._file_now(file, None), now, self.setting))
+        found = self.journal.tombstones.get(self.setting.route.name, event.uid)
+        decision = plan_event(now, found[0] if found else None, self.setting)
+        return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
+
+    def _linked(self, file: FileRow, event: EventRow) -> Unit:
+        base = event.base or Base()
+        file_now, event_now = self._file_now(file, event), self._event_now(event)
+        decision = plan_link(base, file_now, event_now, self.setting)
+        if decision.verdict.code == "moving" and self._stands_elsewhere(file):
+            decision = plan_moved(event_now, self.setting)
+        return Unit(file, event, self._unless_quarantined("file", file.id, file.rev, decision))
+
+    def _stands_elsewhere(self, file: FileRow) -> bool:
+        name = self.setting.route.name
+        links = self.journal.events.of_file(file.id)
+        return any(link.route != name and link.role == "primary" and not link.gone for link in links)
+
+    def _file_now(self, file: FileRow, event: EventRow | None) -> FileNow:
+        activity = file.activity
+        came_from = event.route if event is not None and event.role == "primary" else None
+        hour_ago = (self.setting.now - _HOUR).timestamp()
+        replaced = self.journal.replaced.of(file.id, hour_ago)
+        backlog = self.journal.backlog_digest(file.id, self.setting.route.name)
+        return FileNow(
+            activity=activity,
+            ref=file.ref,
+            changed=instant(file.changed),
+            choice=self.router(activity, came_from),
+            missing=instant(file.missing) if file.missing is not None else None,
+            broken=file.problem is not None,
+            replaced={
+                (key := encoding.load_key(name)): None if text is None else encoding.load_patch(text)[key]
+                for name, text in replaced.items()
+            },
+            backlog=backlog is not None and backlog == file.digest,
+        )
+
+    def _event_now(self, event: EventRow) -> EventNow:
+        return EventNow(
+            activity=event.activity,
+            ref=event.ref,
+            seen=instant(event.seen_at),
+            gone=event.gone,
+            born_in_calendar=event.origin == "calendar",
+            watched=event.role == "watched",
+            backlog=event.backlog,
+        )
+
+    def _tombstone(self, file: FileRow) -> str | None:
+        """Why a file is not put into the calendar again; an edit since then lifts it."""
+        if not file.uid:
+            return None
+        found = self.journal.tombstones.get(self.setting.route.name, file.uid)
+        return found[0] if found is not None and file.changed <= found[1] else None
+
+    def _unless_quarantined(self, kind: str, id_: int, rev: int, decision: Decision) -> Decision:
+        """An item that was refused rests until its clock says so, or until it changes."""
+        found = self.journal.quarantine.get(kind, id_, self.setting.route.name)
+        if found is None or not decision.steps:
+            return decision
+        trouble, at_rev = found
+        if at_rev != rev or trouble.retry <= self.setting.now.timestamp():
+            return decision
+        verdict = verdicts.blocked(trouble.code, trouble.message, trouble.cure)
+        return Decision(verdict, not_before=instant(trouble.retry))
+
+    def _guarded(self, units: list[Unit]) -> list[Unit]:
+        """Hold what looks like an accident or asks for its user, save what was approved."""
+        approved = self.journal.holds.approved()
+        free = [unit for unit in units if unit.signature not in approved]
+        held = brake(
+            [unit.decision for unit in free],
+            order=self.setting.route.brake,
+            linked=self.journal.events.count(self.setting.route.name),
+            recent=self._recent(),
+        )
+        braked = {id(unit) for unit, hold in zip(free, held, strict=True) if hold is not None}
+        return [_released(unit, approved) if id(unit) not in braked else _stopped(unit) for unit in units]
+
+    def _recent(self) -> Recent:
+        since = (self.setting.now - _HOUR).timestamp()
+        name = self.setting.route.name
+        count = self.journal.history.count
+        return Recent(
+            deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},
+            edits={side: count(name, side.value, ("update",), since) for side in Side},
+        )
+
+
+def _released(unit: Unit, approved: dict[str, bool]) -> Unit:
+    """An approval lifts a hold; what mails anybody needs to have been approved with mail."""
+    hold = unit.decision.hold
+    if hold is None or unit.signature not in approved:
+        return unit
+    if unit.mails and not approved[unit.signature]:
+        return unit
+    return replace(unit, decision=replace(unit.decision, hold=None))
+
+
+def _stopped(unit: Unit) -> Unit:
+    return replace(unit, decision=replace(unit.decision, verdict=verdicts.HELD_BRAKE, hold=Hold.BRAKE))
+
+
+def when_to_look(units: list[Unit]) -> datetime | None:
+    """The next moment at which one of these may be decided differently."""
+    moments = [unit.decision.not_before for unit in units if unit.decision.not_before is not None]
+    return min(moments, default=None)

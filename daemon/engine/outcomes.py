@@ -1,0 +1,213 @@
+"""What becomes of a write: settled in the journal, set aside, tried again, or the end of the pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from daemon.core.errors import (
+    Held,
+    NotFound,
+    Refused,
+    StoreError,
+    SyncError,
+    Unavailable,
+    Unreadable,
+    VersionMismatch,
+)
+from daemon.core.model import Activity, Base, Key, Pair
+from daemon.core.plan import Side, Verdict
+from daemon.core.store import Create, Outcome, Remove, Update, Written
+from daemon.core.verdicts import blocked, waiting
+from daemon.engine.jobs import Job
+from daemon.engine.record import Recorder
+from daemon.journal.rows import EventRow, FileRow, Trouble
+
+_HELD_AGAIN = timedelta(seconds=5)  # an editor may have let go; the end of its lock file is a hint too
+_RETRY = timedelta(minutes=5)
+_RETRY_AT_MOST = timedelta(hours=24)
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of a plan."""
+
+    wrote: int = 0
+    again: datetime | None = None
+    reread: bool = False  # something was not as expected: ask the calendar and plan again
+    touched: set[str] = field(default_factory=set)  # routes that have something to do because of this
+    failed: set[int] = field(default_factory=set)  # files of which a write did not go through
+
+    def look_at(self, moment: datetime) -> None:
+        """Look again then, if not before."""
+        self.again = moment if self.again is None else min(self.again, moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Writes down what became of each write of one pass. Every method is called inside a turn of the journal."""
+
+    record: Recorder
+    result: Applied
+
+    def settle(self, job: Job, outcome: Outcome) -> StoreError | None:
+        """Write down one outcome; returns an error that is about the whole service."""
+        journal = self.record.journal
+        if isinstance(outcome, Written):
+            self.result.wrote += 1
+            journal.intents.drop([job.write.token])
+            if job.intent.side is Side.FILE:
+                self._file_done(job, outcome)
+            else:
+                self._event_done(job, outcome)
+            return None
+        if job.unit.file is not None:
+            self.result.failed.add(job.unit.file.id)
+        if not (isinstance(outcome, Unavailable) and outcome.uncertain):
+            journal.intents.drop([job.write.token])
+            self._unreserve(job)
+        return self._failed(job, outcome)
+
+    def _unreserve(self, job: Job) -> None:
+        """A file that was not made has no row."""
+        file = job.unit.file
+        if isinstance(job.write, Create) and job.intent.side is Side.FILE and file is not None:
+            row = self.record.journal.files.get(file.id)
+            if row is not None and not row.path and not self.record.journal.events.of_file(row.id):
+                self.record.journal.files.forget(row.id)
+
+    # The folder ----------------------------------------------------------------------------------
+
+    def _file_done(self, job: Job, written: Written) -> None:
+        file, event = job.unit.file, job.unit.event
+        assert file is not None  # noqa: S101  a file that is written has its row
+        match job.write:
+            case Create() as write:
+                self._file_made(job, write, written, file, event)
+            case Update(uid=uid) if uid:
+                self.record.file_changed(file, written.ref, {}, uid=uid)
+            case Update(says=says) if says:
+                self.record.journal.files.touch(file.id)
+                self.record.history(file, Side.FILE, "done", "calendar", job.reason, {}, {})
+                if event is not None:
+                    self.record.unlinked(event, job.reason, tombstone=True)
+            case Update(patch=patch):
+                before = {key: file.activity.view.get(key) for key in patch}
+                self.record.file_changed(file, written.ref, patch)
+                self.record.history(file, Side.FILE, "update", "calendar", job.reason, before, patch)
+                if event is not None:
+                    self.record.agreed(event, job.agrees)
+            case Remove():
+                view = dict(file.activity.view)
+                self.record.history(file, Side.FILE, "trash", "calendar", job.reason, view, {})
+                self.record.journal.files.lost([file.path], self.record.now)
+                if event is not None:
+                    self.record.unlinked(event, job.reason, tombstone=True)
+
+    def _file_made(self, job: Job, write: Create, written: Written, file: FileRow, event: EventRow | None) -> None:
+        journal, activity = self.record.journal, Activity(write.uid, write.view, write.local)
+        journal.files.wrote(file.id, written.ref.id, written.ref.version, activity, uid=write.uid)
+        journal.files.belong(file.id, self.record.route)
+        if event is not None:
+            journal.events.link(event.id, file.id, Base(job.agrees))
+            journal.tombstones.drop(self.record.route, write.uid)
+        made = replace(file, path=written.ref.id)
+        journal.files.judge(file.id, job.unit.decision.verdict)
+        self.record.history(made, Side.FILE, "create", "calendar", job.reason, {}, write.view)
+
+    # The calendar --------------------------------------------------------------------------------
+
+    def _event_done(self, job: Job, written: Written) -> None:
+        match job.write, job.unit.file, job.unit.event:
+            case Create() as write, FileRow() as file, event:
+                self._event_made(job, write, written, file, event)
+            case Update(patch=patch), file, EventRow() as event:
+                before = {key: event.activity.view.get(key) for key in patch}
+                self.record.event_changed(event, patch, written, self._after(job), job.overlay)
+                self.record.history(file, Side.CALENDAR, "update", "user", job.reason, before, patch, event.raw)
+            case Remove(), file, EventRow() as event:
+                view = dict(event.activity.view)
+                self.record.history(
+                    file, Side.CALENDAR, "delete", "user", job.reason, view, {}, event.raw, uid=event.uid
+                )
+                self.record.event_deleted(event, job.reason, remember=job.reason != "moved")
+            case _:
+                pass
+
+    def _after(self, job: Job) -> Mapping[Key, Pair]:
+        """The pairs that hold now: those of this write, or of both where the file was written too."""
+        file = job.unit.file
+        if file is not None and file.id not in self.result.failed:
+            return {**job.agrees, **job.unit.decision.after_all}
+        return job.agrees
+
+    def _event_made(self, job: Job, write: Create, written: Written, file: FileRow, event: EventRow | None) -> None:
+        if event is not None and event.remote != written.ref.id:
+            self.record.journal.events.forget(event.id)
+        self.record.event_made(file, write.uid, write.view, written, Base(job.agrees, job.overlay))
+        self.record.history(file, Side.CALENDAR, "create", "user", job.reason, {}, write.view, uid=write.uid)
+        for link in self.record.journal.events.of_file(file.id):
+            if link.role == "moved":
+                self.result.touched.add(link.route)
+
+    # What went wrong -----------------------------------------------------------------------------
+
+    def _failed(self, job: Job, error: SyncError) -> StoreError | None:
+        """One item's error sets it aside; anything else is about the service."""
+        now = self.record.clock.now()
+        match error:
+            case VersionMismatch() | NotFound() if job.intent.side is Side.CALENDAR:
+                self._not_as_expected(job, error)
+            case VersionMismatch() | NotFound() | Unreadable():
+                self.result.look_at(now)
+            case Held() if job.unit.file is not None:
+                self._wait_for_editor(job.unit.file, error, now)
+            case Refused():
+                self._set_aside(job, error.reason, "refused", now)
+            case StoreError() if job.intent.side is Side.CALENDAR:
+                return error
+            case _:
+                self._set_aside(job, str(error), "not_writable", now)
+        return None
+
+    def _not_as_expected(self, job: Job, error: SyncError) -> None:
+        """It changed since we looked: it is read again, and planned again."""
+        self.result.reread = True
+        event = job.unit.event
+        if event is None:
+            self.result.look_at(self.record.clock.now())
+        elif isinstance(error, NotFound):
+            self.record.journal.events.gone(self.record.route, event.remote)
+        else:
+            self.record.journal.events.distrust(event.id)
+
+    def _wait_for_editor(self, file: FileRow, error: Held, now: datetime) -> None:
+        again = now + _HELD_AGAIN
+        reason = f"The file is open in {error.by}; it is written when the editor lets go."
+        self._rest(file, waiting("held_by_editor", reason, "Save and close it there."), again)
+
+    def _rest(self, file: FileRow, verdict: Verdict, again: datetime) -> None:
+        self.record.journal.files.judge(file.id, verdict)
+        self.record.journal.files.touch(file.id, again.timestamp())
+        self.result.look_at(again)
+
+    def _set_aside(self, job: Job, reason: str, code: str, now: datetime) -> None:
+        """One item that is refused rests on its own clock; the rest goes on."""
+        kind, row = ("file", job.unit.file) if job.unit.file is not None else ("event", job.unit.event)
+        if row is None:
+            return
+        journal, route = self.record.journal, self.record.route
+        known = journal.quarantine.get(kind, row.id, route)
+        attempts = known[0].attempts + 1 if known else 1
+        again = now + min(_RETRY * 2 ** min(attempts - 1, 12), _RETRY_AT_MOST)
+        since = known[0].since if known else now.timestamp()
+        cure = "Change what it names; it is tried again then, and by itself later."
+        journal.quarantine.put(
+            kind, row.id, route, Trouble(code, reason, cure, attempts, again.timestamp(), since), row.rev
+        )
+        if isinstance(row, FileRow):
+            self._rest(row, blocked(code, reason, cure), again)
+        else:
+            journal.events.touch(row.id, again.timestamp())
+            self.result.look_at(again)

@@ -1,0 +1,141 @@
+"""Observing a calendar: what it says has changed, read item by item, into the journal.
+
+An item is gone only when reading that very id says so; a notice, or an absence in a listing, is the
+reason to ask. The cursor moves only after everything before it is in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from daemon.clock import Clock
+from daemon.core.errors import CursorExpired, Missing, StoreError, Unavailable, Unreadable
+from daemon.core.store import Changes, Failed, Gone, Reading, Seen, Store
+from daemon.journal import Journal
+from daemon.journal.rows import RouteRow, Trouble
+
+_AT_ONCE = 200  # readings in one transaction
+_ASK_AGAIN = timedelta(minutes=5)  # the first retry of an id that can't be read; doubled each time
+_ASK_AT_MOST = timedelta(hours=24)
+
+
+@dataclass(slots=True)
+class Poll:
+    """One route's calendar, and what this poll has found."""
+
+    route: RouteRow
+    store: Store
+    journal: Journal
+    clock: Clock
+    conceal: Callable[[Seen], Seen]  # what the journal may keep of a private event
+    read: int = 0
+    wanted: dict[str, str] = field(default_factory=dict)  # id -> version, to be read
+
+    def run(self) -> int:
+        """Ask for changes and record them; returns how many items were read. Raises StoreError."""
+        if self.route.identity != self.store.identity:
+            raise Missing(
+                "another calendar stands where this one was",
+                store=self.route.name,
+                what_to_do=f"Check `calendar:` and `url:`; then run `datebook connect {self.route.name}`.",
+            )
+        changes = self._changes()
+        self._record([item for item in changes.seen if self._is_news(item)])
+        self._want(changes)
+        for readings in _chunks(self.store.read(list(self.wanted)) if self.wanted else iter(())):
+            self._record(readings)
+        self.journal.set_route(self.route.name, cursor=changes.cursor)
+        return self.read
+
+    def _changes(self) -> Changes:
+        try:
+            return self.store.changes(self.route.cursor)
+        except CursorExpired:
+            return self.store.changes(None)
+
+    def _is_news(self, item: Seen) -> bool:
+        """Whether an item that the feed delivered whole is not what is known already."""
+        if not item.ref.version:
+            return True
+        with self.journal.turn():
+            known = self.journal.events.versions(self.route.name, [item.ref.id])
+        return known.get(item.ref.id) != item.ref.version
+
+    def _want(self, changes: Changes) -> None:
+        """Which ids have to be read: new or changed ones, and those of which something is to be asked."""
+        name = self.route.name
+        with self.journal.turn():
+            events = self.journal.events
+            known = events.versions(name, None if changes.complete else [ref.id for ref in changes.items])
+            unread = events.unread(name)
+            gone = events.versions(name, list(changes.gone))
+            unreadable = self.journal.quarantine.unreadable(name)
+        delivered = {item.ref.id for item in changes.seen}
+        now = self.clock.now().timestamp()
+        for ref in changes.items:
+            if ref.id in delivered or (ref.version and known.get(ref.id) == ref.version):
+                continue
+            version, trouble = unreadable.get(ref.id, (None, None))
+            if trouble is not None and version == ref.version and trouble.retry > now:
+                continue
+            self.wanted[ref.id] = ref.version
+        listed = {ref.id for ref in changes.items}
+        absent = [id_ for id_ in known if id_ not in listed] if changes.complete else []
+        retry = [id_ for id_, (_, trouble) in unreadable.items() if trouble.retry <= now]
+        for id_ in (*unread, *gone, *absent, *retry):
+            if id_ not in delivered:
+                self.wanted.setdefault(id_, "")
+
+    def _record(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
+        name = self.route.name
+        now = self.clock.now()
+        _raise_if_down(readings)
+        seen = [self.conceal(reading) for reading in readings if isinstance(reading, Seen)]
+        with self.journal.turn():
+            self.journal.events.saw(name, seen, now.timestamp(), backlog=not self.route.adopted)
+            self.journal.quarantine.readable(name, [item.ref.id for item in seen])
+            for reading in readings:
+                match reading:
+                    case Gone(id_):
+                        self.journal.events.gone(name, id_)
+                        self.journal.quarantine.readable(name, [id_])
+                    case Failed():
+                        self._failed(reading, now)
+                    case Seen():
+                        self.read += 1
+
+    def _failed(self, reading: Failed, now: datetime) -> None:
+        """Listed and not readable: set aside with its own clock, whether known or new."""
+        before = self.journal.quarantine.unreadable(self.route.name).get(reading.id)
+        attempts = before[1].attempts + 1 if before else 1
+        since = before[1].since if before else now.timestamp()
+        wait = min(_ASK_AGAIN * 2 ** min(attempts - 1, 12), _ASK_AT_MOST)
+        code, cure = describe(reading.error)
+        trouble = Trouble(code, str(reading.error), cure, attempts, (now + wait).timestamp(), since)
+        version = reading.version or self.wanted.get(reading.id, "")
+        self.journal.quarantine.put_unreadable(self.route.name, reading.id, version, trouble)
+
+
+def _raise_if_down(readings: Sequence[Reading]) -> None:
+    """One item that can't be had is set aside; none at all means that the service is not there."""
+    down = [item.error for item in readings if isinstance(item, Failed) and isinstance(item.error, Unavailable)]
+    if down and len(down) == len(readings):
+        raise down[0]
+
+
+def describe(error: StoreError | Unreadable) -> tuple[str, str]:
+    """Code and cure of an error about one item."""
+    if isinstance(error, Unreadable):
+        return error.code, error.cure or "Mend or delete the event in the calendar; the rest goes on."
+    return "unreadable_event", "It is asked for again by itself; look at the event in the calendar."
+
+
+def _chunks(readings: Iterator[Reading] | Iterable[Reading]) -> Iterator[list[Reading]]:
+    rest = iter(readings)
+    while chunk := list(islice(rest, _AT_ONCE)):
+        yield chunk

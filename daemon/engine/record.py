@@ -1,0 +1,163 @@
+"""What the journal is told after a step: the new state of both rows, the base, one line of history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from daemon.clock import Clock
+from daemon.core.merge import advance, apply_patch
+from daemon.core.model import Activity, Base, Key, Pair, Patch, View
+from daemon.core.plan import Clash, Side
+from daemon.core.store import Ref, Seen, Written
+from daemon.engine.decide import Unit
+from daemon.journal import Journal, encoding
+from daemon.journal.rows import ConflictRow, EventRow, FileRow
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes down what was done on one route. Every method is called inside a turn of the journal."""
+
+    route: str
+    journal: Journal
+    clock: Clock
+
+    @property
+    def now(self) -> float:
+        """The moment, as the journal keeps it."""
+        return self.clock.now().timestamp()
+
+    def event_made(self, file: FileRow, uid: str, view: View, written: Written, base: Base) -> None:
+        """An event now stands for a file; what was sent is what is known of it."""
+        seen = Seen(written.ref, Activity(uid, view), written.raw)
+        self.journal.events.made(self.route, seen, file.id, base, self.now)
+        self.journal.files.give_uid(file.id, uid)
+        self.journal.tombstones.drop(self.route, uid)
+        self.journal.backlog_drop(file.id, self.route)
+        self._lead(file.id)
+
+    def _lead(self, file: int) -> None:
+        """The newest link leads; one that stood elsewhere before is to be taken down there."""
+        for link in self.journal.events.of_file(file):
+            if link.route != self.route and link.role == "primary":
+                self.journal.events.demote(link.id, "moved")
+
+    def event_changed(
+        self, event: EventRow, patch: Patch, written: Written, agrees: Mapping[Key, Pair], overlay: Patch
+    ) -> None:
+        """Keys of an event were changed."""
+        fresh = self.journal.events.get(event.id) or event
+        base = replace(advance(fresh.base or Base(), agrees), overlay=overlay)
+        activity = replace(fresh.activity, view=apply_patch(fresh.activity.view, patch))
+        self.journal.events.wrote(event.id, Seen(written.ref, activity, written.raw), base, self.now)
+
+    def event_deleted(self, event: EventRow, reason: str, *, remember: bool) -> None:
+        """An event was deleted by us, and its link with it."""
+        if remember and event.uid:
+            self.journal.tombstones.put(self.route, event.uid, event.remote, reason, self.now)
+        self.journal.events.forget(event.id)
+        if event.file is not None:
+            self.drop_missing(event.file)
+
+    def drop_missing(self, file: int) -> None:
+        """A file that is not there and is linked to nothing is forgotten."""
+        row = self.journal.files.get(file)
+        if row is None:
+            return
+        if (row.missing is not None or not row.path) and not self.journal.events.of_file(file):
+            self.journal.files.forget(file)
+
+    def unlinked(self, event: EventRow, reason: str, *, tombstone: bool) -> None:
+        """They are no longer kept in step; nothing is deleted."""
+        file = event.file
+        if tombstone and event.uid:
+            self.journal.tombstones.put(self.route, event.uid, event.remote, reason, self.now)
+        if event.gone:
+            self.journal.events.forget(event.id)
+        else:
+            self.journal.events.unlink(event.id)
+            self.journal.events.settle(event.id, event.rev)
+        if file is not None:
+            self.drop_missing(file)
+
+    def file_changed(self, file: FileRow, ref: Ref, patch: Patch, *, uid: str = "") -> None:
+        """Lines of a file were changed by us."""
+        fresh = self.journal.files.get(file.id) or file
+        before = fresh.activity
+        said = uid or before.uid
+        activity = replace(before, uid=said, view=apply_patch(before.view, patch))
+        self.journal.files.wrote(file.id, ref.id, ref.version, activity, uid=uid or fresh.uid)
+        for key, value in patch.items():
+            old = before.view.get(key)
+            if key in before.view or value is not None:
+                text = None if old is None else encoding.dump_view({key: old})
+                self.journal.replaced.put(file.id, encoding.dump_key(key), text, self.now)
+
+    def agreed(self, event: EventRow, agrees: Mapping[Key, Pair]) -> None:
+        """What both sides agree on has moved."""
+        fresh = self.journal.events.get(event.id) or event
+        self.journal.events.agree(event.id, advance(fresh.base or Base(), agrees))
+
+    def clashes(self, unit: Unit) -> None:
+        """Keep the open conflicts of a file, and the losers of those that were decided."""
+        if unit.file is None:
+            return
+        open_keys = []
+        for clash in unit.decision.clashes:
+            name = encoding.dump_key(clash.key)
+            if clash.chosen is None:
+                open_keys.append(name)
+                self.journal.conflicts.put(self._conflict(unit.file.id, name, clash))
+            else:
+                self._loser(unit.file, clash)
+        self.journal.conflicts.keep_open(unit.file.id, self.route, open_keys)
+
+    def _conflict(self, file: int, name: str, clash: Clash) -> ConflictRow:
+        chosen = clash.chosen.value if clash.chosen else None
+        return ConflictRow(
+            file, self.route, name, _one(clash.key, clash.file), _one(clash.key, clash.calendar), chosen, self.now
+        )
+
+    def _loser(self, file: FileRow, clash: Clash) -> None:
+        winner, loser = (clash.file, clash.calendar)
+        if clash.chosen is Side.CALENDAR:
+            winner, loser = loser, winner
+        side = clash.chosen.other if clash.chosen else Side.FILE
+        self.history(file, side, "conflict", "datebook", "both changed it", {clash.key: loser}, {clash.key: winner})
+
+    def history(  # noqa: PLR0913, PLR0917  one line of the log
+        self,
+        file: FileRow | None,
+        side: Side,
+        action: str,
+        by: str,
+        reason: str,
+        before: Patch,
+        after: Patch,
+        raw: bytes | None = None,
+        uid: str = "",
+    ) -> None:
+        """Append one line to the log."""
+        self.journal.history.add(
+            [
+                (
+                    self.now,
+                    self.route,
+                    file.id if file else None,
+                    file.path if file else "",
+                    uid or (file.uid if file else ""),
+                    side.value,
+                    action,
+                    by,
+                    reason,
+                    encoding.dump_view(before),
+                    encoding.dump_view(after),
+                    raw,
+                )
+            ]
+        )
+
+
+def _one(key: Key, value: object) -> str | None:
+    return None if value is None else encoding.dump_view({key: value})  # type: ignore[dict-item]  # a Clash holds Values
