@@ -285,3 +285,24 @@ def iana_zone(windows: str) -> str | None:
 def same_zone(iana: str, windows: str) -> bool:
     """Whether this IANA zone is one of those that the Windows id stands for."""
     return windows_zone(iana) == _ALIASES.get(windows, windows)
+
+
+def shown_zones() -> tuple[str, ...]:
+    """The IANA names to show for a Windows id, the most used first: one for every behaviour that Windows knows."""
+    return _MOST_USED + tuple(names.split()[0] for names in _TABLE.values())
+
+
+_MOST_USED = (
+    "Europe/Berlin",
+    "Europe/London",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "Europe/Helsinki",
+    "Europe/Moscow",
+    "Asia/Kolkata",
+    "Asia/Tokyo",
+    "Asia/Shanghai",
+    "Australia/Sydney",
+)
