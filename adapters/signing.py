@@ -48,7 +48,7 @@ class Round:
     headers: Mapping[str, str]
     resend: Callable[[Outgoing], None]
     history: list[object] = field(default_factory=list)
-    raw: ClassVar[None] = None
+    raw: ClassVar[object] = object()  # where requests looks for cookies
     content: ClassVar[bytes] = b""
     is_redirect: ClassVar[bool] = False
 
