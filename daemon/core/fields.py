@@ -232,9 +232,10 @@ def effective(view: View, key: Key) -> Value | None:
     return effective(view, Key(key.field))
 
 
-def order(key: Key) -> tuple[int, str, str]:
-    """A place for every key in one fixed order: the series first, then its instances by original start."""
-    return (key.instance is not None, "" if key.instance is None else key.instance.isoformat(), key.field.value)
+def order(key: Key) -> tuple[bool, str, bool, str]:
+    """A place for every key in one fixed order: the series before its instances, times before what hangs on them."""
+    instance = "" if key.instance is None else key.instance.isoformat()
+    return key.instance is not None, instance, key.field is not Field.WHEN, key.field.value
 
 
 def pair_of(file: Value | None, calendar: Value | None) -> Pair:

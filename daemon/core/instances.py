@@ -54,22 +54,22 @@ def revive(base: Base, side: Side, view: View, other: View) -> View:
     back = {original for original in removed if _edited(base, side.other, other, original)}
     if not back:
         return view
-    revived = {key: value for key, value in view.items() if key.instance not in back}
+    revived = dict(view)
     revived[SKIP] = skipped(view.get(SKIP)) - back
     for key, pair in base.pairs.items():
         value = said(getattr(pair, side.value))
         if key.instance in back and value is not None:
-            revived[key] = value
+            revived.setdefault(key, value)
     return revived
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Instances that one side's change of the series has ended, and which side that was."""
+    """Instances that one side's change of the series has ended (its `skip` too, if so), and which side that was."""
 
     by: Side
     originals: frozenset[Original]
-    whole: bool
+    skip: bool = False
 
 
 def _changed(base: Base, side: Side, view: View, keys: Iterable[Key]) -> bool:
@@ -79,15 +79,31 @@ def _changed(base: Base, side: Side, view: View, keys: Iterable[Key]) -> bool:
 
 def ended(base: Base, before: Mapping[Side, View], after: Mapping[Side, View], occurs: Occurs | None) -> Ended | None:
     """What a change of the series ended: everything where it no longer repeats, else what no longer occurs."""
-    originals = every_original(base.pairs) | every_original(before[Side.FILE]) | every_original(before[Side.CALENDAR])
-    repeated = any(said(half) is not None for half in base.pair(REPEAT))
+    file, calendar = before[Side.FILE], before[Side.CALENDAR]
+    originals = every_original((*base.pairs, *file, *calendar))
     if not any(REPEAT in view for view in after.values()):
-        by = Side.CALENDAR if _changed(base, Side.CALENDAR, before[Side.CALENDAR], [REPEAT]) else Side.FILE
-        idle = not every_original(before[Side.CALENDAR])
-        return Ended(by, frozenset(originals), whole=True) if originals and (repeated or idle) else None
+        if any(said(half) is not None for half in base.pair(REPEAT)):
+            return _no_longer_series(base, calendar, frozenset(originals))
+        return _not_yet_series(base, calendar, frozenset(originals))
     changer = next((side for side in Side if _changed(base, side, before[side], [REPEAT, Key(Field.WHEN)])), None)
     if occurs is None or changer is None:
         return None
     here = every_original(before[changer])
     gone = {original for original in originals - here if not occurs(after[changer], original)}
-    return Ended(changer, frozenset(gone), whole=False) if gone else None
+    return Ended(changer, frozenset(gone)) if gone else None
+
+
+def _no_longer_series(base: Base, calendar: View, originals: frozenset[Original]) -> Ended | None:
+    """The rule is gone. A calendar may go on with instances that no rule names which Datebook understands (RDATE)."""
+    if not _changed(base, Side.CALENDAR, calendar, [REPEAT]):
+        return Ended(Side.FILE, originals, skip=True)
+    return None if every_original(calendar) else Ended(Side.CALENDAR, originals)
+
+
+def _not_yet_series(base: Base, calendar: View, originals: frozenset[Original]) -> Ended | None:
+    """Where nobody but the file speaks of instances, of a series that is none (yet), that is not sent."""
+    if not base.complete:
+        return None
+    known = {key for key, pair in base.pairs.items() if said(pair.calendar) is not None} | calendar.keys()
+    alone = frozenset() if every_original(known) else originals
+    return Ended(Side.FILE, alone, skip=SKIP not in known)

@@ -6,7 +6,20 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from daemon.core.fields import NO_TITLE, ROWS, Kind, effective, equal, kind_of, moved, normal, pair_of, said, same
+from daemon.core.fields import (
+    NO_TITLE,
+    ROWS,
+    Kind,
+    default,
+    effective,
+    equal,
+    kind_of,
+    moved,
+    normal,
+    pair_of,
+    said,
+    same,
+)
 from daemon.core.model import Base, Blank, Field, Key, Pair, Value, View
 from daemon.core.plan import Clash, Side, blank_or
 from daemon.core.threeway import Unmerged, merge_values
@@ -138,12 +151,44 @@ class Meeting:
     def _both_speak(self, case: Case) -> Met:
         we, they = case.file_moved, case.calendar_moved
         if not we and not they and not _answers_moved(case):
-            return case.stays()
+            return self._untouched(case)
         if self._shows_the_same(case):
             return case.agreed()
         if case.pair == _UNKNOWN:
             return replace(case.stays(_UNKNOWN), clash=case.clash(None))
         return self._two_changes(case) if we and they else self._one_change(case)
+
+    def _untouched(self, case: Case) -> Met:
+        if case.key.instance is not None:
+            return self._series_moved(case)
+        if case.key.field is Field.BUSY and case.file is None:
+            return self._default_moved(case)
+        return case.stays()
+
+    def _default_moved(self, case: Case) -> Met:
+        """What the file leaves to its default follows, where the file itself became all-day or timed."""
+        when = self.case(Key(Field.WHEN))
+        was = said(when.pair.file)
+        before = default({} if was is None else {when.key: was}, case.key.field)
+        word = effective(self.file_says, case.key)
+        if was is None or not when.file_moved or case.calendar != before or word == before:
+            return case.stays()
+        return Met(None, word, pair_of(None, word))
+
+    def _series_moved(self, case: Case) -> Met:
+        """Nobody touched this key; but an instance that one side spells out and the other inherits may differ now.
+
+        A value equal to the series' counts as inherited: it follows where the side that inherits changed the
+        series, and is spelt out there where its own side did.
+        """
+        spelt, blank = (Side.FILE, Side.CALENDAR) if case.calendar is None else (Side.CALENDAR, Side.FILE)
+        if (case.file is None) == (case.calendar is None) or self._alike(case):
+            return case.stays()
+        series = self.case(Key(case.key.field))
+        moved_by = {Side.FILE: series.file_moved, Side.CALENDAR: series.calendar_moved}
+        if moved_by[blank] and not moved_by[spelt]:
+            return Met(None, None, pair_of(None, None))
+        return self._chosen(case, spelt) if moved_by[spelt] else case.stays()
 
     def _shows_the_same(self, case: Case) -> bool:
         """Whether nothing need be written although something moved.
@@ -169,11 +214,9 @@ class Meeting:
 
     def _one_change(self, case: Case) -> Met:
         """Carry one side's change over: of a set what it added and removed, of anything else the whole."""
-        both_said = case.file is not None and case.calendar is not None
-        if kind_of(case.key) in _SETS and (case.key.instance is None or both_said):
-            met = self._merged(case)
-            if met:
-                return met
+        met = self._merged(case) if kind_of(case.key) in _SETS else None
+        if met:
+            return met
         if case.file_moved:
             return self._file_wins(case)
         return _calendar_wins(case)
@@ -196,7 +239,8 @@ class Meeting:
     def _merged(self, case: Case, prefer: Side | None = None) -> Met | None:
         """Both changes together, with the pairs that hold while only one of them has come over."""
         key, pair, file, calendar = case
-        if Blank.UNKNOWN in pair:
+        inherits = key.instance is not None and (file is None or calendar is None)
+        if Blank.UNKNOWN in pair or inherits:  # an instance that goes back to its series has no elements to merge
             return None
         merged = merge_values(key, pair, file, calendar, prefer)
         ours = merge_values(key, pair, file, said(pair.calendar), prefer)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from daemon.core.fields import equal, moved, order, same
-from daemon.core.instances import SKIP, Ended, Occurs, ended, own, revive
+from daemon.core.instances import SKIP, Ended, Occurs, ended, revive
 from daemon.core.meeting import Chooser, Meeting, Met, Shown, as_it_is, leave_open
 from daemon.core.model import Base, Blank, Field, Key, Pair, Patch, View
 from daemon.core.plan import Clash, Side, blank_or
@@ -80,8 +80,8 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
 
     A patch may clear `when` on the calendar: the caller decides what an activity without a date means.
     """
-    ours = own(revive(base, Side.FILE, file, calendar))
-    theirs = own(revive(base, Side.CALENDAR, calendar, file))
+    ours = revive(base, Side.FILE, file, calendar)
+    theirs = revive(base, Side.CALENDAR, calendar, file)
     meeting = Meeting(base, ours, theirs, unheld, file_lacks, chooser, shown)
     keys = sorted({*base.pairs, *ours, *theirs}, key=order)
     met = {key: meeting.meet(key) for key in keys}
@@ -96,7 +96,7 @@ def _says(meeting: Meeting) -> Mapping[Side, View]:
 
 
 def _ends(end: Ended, key: Key) -> bool:
-    return key.instance in end.originals or (end.whole and key == SKIP)
+    return key.instance in end.originals or (end.skip and key == SKIP)
 
 
 def _end(meeting: Meeting, by: Side, key: Key) -> Met:
@@ -120,20 +120,14 @@ def _collect(base: Base, file: View, calendar: View, met: Mapping[Key, Met]) -> 
     file_only = {key: one.after_file for key, one in met.items() if key in both and one.after_file}
     calendar_only = {key: one.after_calendar for key, one in met.items() if key in both and one.after_calendar}
     return Merged(
-        {**to_file, **_inherit_again(file, to_file, met)},
-        {**to_calendar, **_inherit_again(calendar, to_calendar, met)},
+        to_file,
+        to_calendar,
         agrees={key: pair for key, pair in pairs.items() if key not in either and base.pairs.get(key) != pair},
         file_agrees={**{key: pairs[key] for key in pairs.keys() & to_file.keys() - both}, **file_only},
         calendar_agrees={**{key: pairs[key] for key in pairs.keys() & to_calendar.keys() - both}, **calendar_only},
         both_agrees={key: pairs[key] for key in pairs.keys() & both},
         clashes=tuple(one.clash for one in met.values() if one.clash),
     )
-
-
-def _inherit_again(view: View, patch: Patch, met: Mapping[Key, Met]) -> Patch:
-    """Clear what an instance only repeated of its series where the series changes under it."""
-    repeated = [key for key in view if key.instance is not None and key not in met]
-    return {key: None for key in repeated if Key(key.field) in patch}
 
 
 def first_contact(

@@ -6,7 +6,7 @@ leave the folder are in no view to begin with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
@@ -15,10 +15,12 @@ from daemon.core.instances import own
 from daemon.core.model import (
     Activity,
     AllDay,
+    Blank,
     Busy,
     Field,
     Key,
     Original,
+    Pair,
     Patch,
     Privacy,
     Value,
@@ -28,6 +30,7 @@ from daemon.core.model import (
     when_of,
 )
 from daemon.core.overlay import DONE_MARK, Cover, recognise, underlay, without_blocks
+from daemon.core.plan import blank_or
 from daemon.core.policy import DoneShown, FileFormat, PrivateEvents, Route, Rule
 from daemon.core.times import instant, occurrences
 
@@ -75,6 +78,20 @@ class Outgoing:
             return Busy.BUSY
         return value
 
+    def agreed(self, file: View, sent: View) -> Mapping[Key, Pair]:
+        """What is agreed once an event says `sent` for this file; `sent` is without the overlay.
+
+        An instance of what is no series yet stays unsaid: it goes out when the file begins to repeat.
+        """
+        pairs = {}
+        for key in {*file, *sent}:
+            here, there = blank_or(file.get(key)), blank_or(sent.get(key))
+            if there is Blank.ABSENT and key.instance is not None and Key(Field.REPEAT) not in sent:
+                continue
+            unsaid = there is Blank.ABSENT and normal(key, file.get(key)) is not None
+            pairs[key] = Pair(here, Blank.UNHELD if unsaid or key in self.unheld else there)
+        return pairs
+
 
 def _nearest(reminders: frozenset[object], most: int | None) -> Value:
     times = sorted(item for item in reminders if isinstance(item, timedelta))
@@ -103,7 +120,7 @@ def outgoing(  # noqa: PLR0913  an activity, and all that decides what of it may
     guests_unsent = not may_send_guests and (creating or not guests_on_event)
     unheld = _unheld(activity.view, holds, guests_unsent=guests_unsent)
     plain = Outgoing({}, unheld, {}, max_reminders=max_reminders, busy_words=busy_words)
-    view = {key: plain.shown(key, value) for key, value in own(activity.view).items() if _goes(activity, key, unheld)}
+    view = {key: plain.shown(key, value) for key, value in activity.view.items() if _goes(activity, key, unheld)}
     alone = not guests_on_event and all(guest.email in own_addresses or guest.organizer for guest in guests_of(view))
     cover = _cover(activity, view, route, now, zone) if alone else Cover()
     cover = replace(cover, holds=holds)

@@ -74,9 +74,7 @@ _LONGEST_ORDER = timedelta(days=1)
 _MOST_RACES = 5
 
 
-def retry(  # noqa: PLR0911  a table: one answer per kind of error
-    error: DatebookError, *, failures: int, chance: float
-) -> Retry:
+def retry(error: DatebookError, *, failures: int, chance: float) -> Retry:
     """What to do after the nth failure in a row (from 1) of one account, calendar or item.
 
     `chance` is a random number in [0, 1). A wait that the service ordered (Retry-After) is kept to: never less.
