@@ -1,0 +1,48 @@
+"""The two forms of activity files behind one face, chosen by the file's suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters import activity_codec
+from daemon.core.model import Activity
+from daemon.core.store import Create, Update
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Reads and writes activity files. `zone` is the store's default zone; without `types` any type will do."""
+
+    zone: str
+    types: Sequence[str] = ()
+
+    def read(self, raw: bytes, path: str) -> Activity:
+        """The activity that a file says. Raises Unreadable."""
+        if is_ics(path):
+            from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
+
+            return ics_codec.read(raw, zone=self.zone, types=self.types, path=path)
+        return activity_codec.read(raw, zone=self.zone, types=self.types, path=path)
+
+    def compose(self, write: Create, path: str, now: datetime) -> bytes:
+        """The bytes of a new file. Raises Unreadable for a value that the form can't hold."""
+        if is_ics(path):
+            from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
+
+            return ics_codec.compose(write.uid, write.view, zone=self.zone, now=now, local=write.local)
+        return activity_codec.compose(write.view, uid=write.uid, local=write.local, zone=self.zone)
+
+    def patch(self, raw: bytes, write: Update, now: datetime) -> bytes:
+        """The bytes of a file after a patch. Raises Unreadable."""
+        if is_ics(write.ref.id):
+            from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
+
+            return ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid)
+        return activity_codec.patch(raw, write.patch, zone=self.zone, uid=write.uid)
+
+
+def is_ics(path: str) -> bool:
+    """Whether a path is of an iCalendar file."""
+    return path[-4:].lower() == ".ics"
