@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from adapters.caldav_collection import GONE, XML_TYPE, Collection
+from adapters.caldav_href import to_id
 from adapters.caldav_quirks import Listing, Quirks
 from adapters.caldav_xml import (
     CALENDARSERVER,
@@ -50,7 +51,7 @@ def identity_of(url: str) -> str:
     """Which calendar a URL means, for good: its scheme, host, port and path, without who asks."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}{parts.path}"
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}{to_id(url)}"
 
 
 class Feed:
