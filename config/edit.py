@@ -136,13 +136,16 @@ def _block(name: str, keys: Mapping[str, Plain], indent: int) -> list[str]:
 
 def _flow(value: Plain | Mapping[str, Plain]) -> str:
     if isinstance(value, str):
-        return value if _SAFE.fullmatch(value) and value.casefold() not in _TAKEN else _quoted(value)
+        return quoted(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
     return "[" + ", ".join(_flow(each) for each in value) + "]"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a value that reads back as it is, in quotes where it needs them."""
+    if _SAFE.fullmatch(text) and text.casefold() not in _TAKEN:
+        return text
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 

@@ -47,6 +47,11 @@ class Places:
         return self.state / "secrets"
 
 
+def shipped(name: str) -> Path:
+    """A file that comes with the program: a JSON Schema, the example config."""
+    return Path(__file__).parent / name
+
+
 def find_places(config: str | None, state: str | None, env: Mapping[str, str]) -> Places:
     """The places that the options (None: not given) and the environment mean; nothing is made.
 

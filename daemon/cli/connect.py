@@ -1,0 +1,260 @@
+"""Signing in to an account, and adding a new one to the config once it has worked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config.edit import Plain, add_entry, replace_file
+from config.load import parse_config
+from config.node import instead
+from config.schema import AccountConfig, Config, SecretRef, SecretSource, Service
+from daemon.cli import keeping
+from daemon.cli.accounts import as_json, explain_refusal, opened, show_calendars, show_findings
+from daemon.cli.asking import ask, ask_password, ask_which
+from daemon.cli.shell import Exit, Shell
+from daemon.control import ControlLost, NoDaemon, Request
+from daemon.control import ask as ask_daemon
+from daemon.core.errors import Forbidden, SignInNeeded, UsageError
+from daemon.core.policy import Direction
+from daemon.core.store import CalendarInfo, Finding
+
+_TRIES = 3
+_PASSWORDS = frozenset({Service.CALDAV, Service.EXCHANGE})
+_ASKED = frozenset({SecretSource.FILE, SecretSource.KEYRING})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A config as it is to be: its text, and what that says. `kept` is a password that was kept for it."""
+
+    text: str
+    config: Config
+    kept: SecretRef | None = None
+
+    def grown(self, section: str, name: str, keys: dict[str, Plain]) -> Draft:
+        """The draft with one more entry. Raises ConfigError for a wrong value."""
+        text = add_entry(self.text, section, name, keys)
+        return replace(self, text=text, config=parse_config(text.encode(), self.config.path))
+
+
+def connect(args: argparse.Namespace, shell: Shell) -> int:
+    """Sign in; what is new stands in the config only when that has worked."""
+    config = shell.config()
+    before = config.path.read_bytes()
+    draft = Draft(before.decode("utf-8"), config)
+    is_new = args.account not in config.accounts
+    draft = _with_account(args, draft, shell) if is_new else _unchanged(args, draft)
+    try:
+        offered, findings = _sign_in(args.account, draft, shell)
+        draft = _with_route(args, draft, offered, shell) if is_new or args.calendar else draft
+    except BaseException:
+        if draft.kept:
+            keeping.drop(draft.kept)
+        raise
+    if draft.text.encode() != before:
+        replace_file(config.path, draft.text.encode(), expected=before)
+    _report(args, draft.config, offered, findings, shell)
+    _tell_daemon(args.account, shell)
+    return Exit.DONE if all(one.ok for one in findings) else Exit.NEEDS_USER
+
+
+def _unchanged(args: argparse.Namespace, draft: Draft) -> Draft:
+    """An account that is there keeps what its user wrote: other wishes are not silently dropped."""
+    there = draft.config.accounts[args.account]
+    for option, value in (("service", there.service), ("url", there.url), ("user", there.user)):
+        wish = getattr(args, option)
+        if wish and wish != value:
+            raise UsageError(
+                f"The config has the account `{args.account}` with another `{option}`.",
+                what_to_do=f"Edit it in {draft.config.path}, or take another name for a second account.",
+            )
+    return draft
+
+
+def _with_account(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft:
+    service = _service(args, shell)
+    keys: dict[str, Plain] = {"service": service.value}
+    if service in _PASSWORDS:
+        url = args.url or _asked(shell, "Address of the server (https://...)", "--url")
+        keys["url"] = url
+    elif args.url:
+        keys["url"] = args.url
+    user = args.user or _asked(shell, "User", "--user", draft.config.owner)
+    keys["user"] = user
+    given = _given_secret(args)
+    if given:
+        return draft.grown("accounts", args.account, {**keys, "password": {given.source.value: given.value}})
+    # What is wrong so far is said before anybody types a password.
+    without = draft.grown("accounts", args.account, keys)
+    if service not in _PASSWORDS or not shell.interactive:
+        return without
+    kept = keeping.keep(ask_password(shell, f"Password of {user}"), args.account, shell.places)
+    try:
+        grown = draft.grown("accounts", args.account, {**keys, "password": {kept.source.value: kept.value}})
+    except BaseException:
+        keeping.drop(kept)
+        raise
+    return replace(grown, kept=kept)
+
+
+def _service(args: argparse.Namespace, shell: Shell) -> Service:
+    if args.service:
+        with suppress(ValueError):
+            return Service(args.service)
+        raise UsageError(f"There is no service `{args.service}`.", what_to_do=instead(args.service, list(Service)))
+    if args.url and not shell.interactive:
+        raise UsageError("It is not said what kind of server this is.", what_to_do="Add --service caldav or exchange.")
+    if not shell.interactive:
+        raise UsageError(
+            f"The config has no account `{args.account}`.",
+            what_to_do="Add one with: --service SERVICE --url URL --user USER [--calendar NAME] [--direction WAY]",
+        )
+    services = tuple(Service)
+    lines = [
+        "Google Calendar",
+        "Microsoft 365, Outlook.com",
+        "Exchange in your own house (EWS)",
+        "another CalDAV server",
+    ]
+    shell.err.line("What kind of calendar is it?")
+    return services[ask_which(shell, "Number", lines, services.index(Service.CALDAV))]
+
+
+def _asked(shell: Shell, question: str, option: str, default: str = "") -> str:
+    if shell.interactive:
+        return ask(shell, question, default, lambda said: "" if said else "Something must stand here.")
+    if default:
+        return default
+    raise UsageError(f"{option} is missing.", what_to_do=f"Give it: {option} ...")
+
+
+def _given_secret(args: argparse.Namespace) -> SecretRef | None:
+    if args.password_command:
+        return SecretRef(SecretSource.COMMAND, args.password_command)
+    if args.password_file:
+        return SecretRef(SecretSource.FILE, str(Path(args.password_file).expanduser().absolute()))
+    if args.password_env:
+        return SecretRef(SecretSource.ENV, args.password_env)
+    return SecretRef(SecretSource.KEYRING, args.keyring) if args.keyring else None
+
+
+def _sign_in(name: str, draft: Draft, shell: Shell) -> tuple[Sequence[CalendarInfo], Sequence[Finding]]:
+    """What the account offers, and what its test found; a wrong password may be typed again."""
+    account = draft.config.accounts[name]
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with closing(opened(name, draft.config, shell)) as door:
+                return door.calendars(), [one for one in door.check() if one.code != "rights"]
+        except SignInNeeded as error:
+            explain_refusal(error, account, shell)
+            if not tries_left or not shell.interactive or not _may_ask(account):
+                raise
+            shell.err.line(str(error))
+            _ask_again(account, shell)
+        except Forbidden as error:
+            explain_refusal(error, account, shell)
+            raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _may_ask(account: AccountConfig) -> bool:
+    return account.password is not None and account.password.source in _ASKED
+
+
+def _ask_again(account: AccountConfig, shell: Shell) -> None:
+    if account.password:
+        keeping.keep_at(ask_password(shell, f"Password of {account.user}"), account.password)
+
+
+def _with_route(args: argparse.Namespace, draft: Draft, offered: Sequence[CalendarInfo], shell: Shell) -> Draft:
+    wish = args.calendar or _chosen(offered, shell)
+    with closing(opened(args.account, draft.config, shell)) as door, closing(door.open(wish)):
+        pass  # raises Missing, with the names that there are
+    direction = _direction(args, _meant(wish, offered), shell)
+    taken = draft.config.routes
+    for route in taken.values():
+        if route.account == args.account and route.calendar.casefold() == wish.casefold():
+            return draft
+    names = (args.account, *(f"{args.account}-{number}" for number in range(2, len(taken) + 3)))
+    name = next(name for name in names if name not in taken)
+    return draft.grown("calendars", name, {"account": args.account, "calendar": wish, "direction": direction.value})
+
+
+def _chosen(offered: Sequence[CalendarInfo], shell: Shell) -> str:
+    """The calendar to keep in step, by a name that stays good."""
+    if not shell.interactive or len(offered) < 2:  # noqa: PLR2004  one calendar is no choice
+        return "primary" if not offered or any(one.primary for one in offered) else offered[0].id
+    shell.err.line("Which calendar?")
+    first = next((at for at, one in enumerate(offered) if one.primary), 0)
+    one = offered[ask_which(shell, "Number", [one.name for one in offered], first)]
+    alone = sum(other.name.casefold() == one.name.casefold() for other in offered) == 1
+    return "primary" if one.primary else one.name if alone and one.name else one.id
+
+
+def _meant(wish: str, offered: Sequence[CalendarInfo]) -> CalendarInfo | None:
+    for one in offered:
+        if wish in {one.id, one.name} or (wish == "primary" and one.primary):
+            return one
+    return None
+
+
+def _direction(args: argparse.Namespace, calendar: CalendarInfo | None, shell: Shell) -> Direction:
+    read_only = calendar is not None and calendar.writable is False
+    if args.direction:
+        try:
+            direction = Direction(args.direction)
+        except ValueError:
+            cure = instead(args.direction, list(Direction))
+            raise UsageError(f"There is no direction `{args.direction}`.", what_to_do=cure) from None
+        if read_only and direction is not Direction.FROM_CALENDAR:
+            raise UsageError(
+                "This calendar may be read, and not written.",
+                what_to_do="Take --direction from-calendar, or ask the calendar's owner for the right to write.",
+            )
+        return direction
+    if read_only:
+        shell.err.line("This calendar may be read, and not written: its events come in, nothing goes out.")
+        return Direction.FROM_CALENDAR
+    return Direction.BOTH
+
+
+def _report(
+    args: argparse.Namespace,
+    config: Config,
+    offered: Sequence[CalendarInfo],
+    findings: Sequence[Finding],
+    shell: Shell,
+) -> None:
+    if args.json:
+        shell.json(
+            {
+                "account": args.account,
+                "calendars": [as_json(one, args.account, config) for one in offered],
+                "findings": [
+                    {"code": one.code, "ok": one.ok, "message": one.message, "cure": one.cure} for one in findings
+                ],
+            }
+        )
+        return
+    show_findings(findings, shell)
+    shell.out.line()
+    show_calendars(offered, args.account, config, shell)
+    routes = [name for name, route in config.routes.items() if route.account == args.account]
+    shell.out.line()
+    if routes:
+        shell.out.line(f"Kept in step: {', '.join(routes)}. `datebook plan` shows what a first sync would do.")
+    else:
+        shell.out.line(f"No calendar of it is kept in step yet: datebook connect {args.account} --calendar NAME")
+
+
+def _tell_daemon(name: str, shell: Shell) -> None:
+    """A running daemon takes the new config up, and tries the account again."""
+    with suppress(NoDaemon):
+        try:
+            ask_daemon(shell.places.control, Request("reload", {"account": name}))
+        except ControlLost as error:
+            shell.err.line(f"{error} Restart it, so that it takes the account up.")
