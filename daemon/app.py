@@ -6,14 +6,16 @@ accounts and the engine. Heavy libraries are imported when an account needs them
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from adapters.file_store import FileStore, make_marker
-
-from adapters.secrets import Secret
+from adapters.file_marker import make_marker
+from adapters.file_store import FileStore
+from adapters.secrets import Kind, Secret
 from config.load import load
 from config.places import Places, make_state
 from config.schema import AccountConfig, Config, SecretRef, Service
@@ -21,11 +23,15 @@ from daemon.clock import Clock, SystemClock
 from daemon.core.errors import ConfigError, ConfigProblem, JournalError, Missing
 from daemon.core.model import Activity
 from daemon.core.routing import Choice, route_for
-from daemon.core.store import Account, Folder, Marker, Store
+from daemon.core.store import Account, Marker, Store
 from daemon.engine import Engine, Surroundings
 from daemon.engine.decide import Unit
 from daemon.journal import Journal
 from daemon.lock import hold_state, hold_store
+from daemon.passes import Synced
+
+# Passes over these routes, tells how far it is, and reads every file if asked to.
+Syncer = Callable[[Collection[str], bool], Mapping[str, Synced]]
 
 GOOGLE_CALDAV = "https://apidata.googleusercontent.com/caldav/v2/"
 
@@ -40,16 +46,22 @@ class Accounts:
     clock: Clock
     _accounts: dict[str, Account] = field(default_factory=dict)
     _stores: dict[str, Store] = field(default_factory=dict)
+    _secrets: dict[str, Secret] = field(default_factory=dict)
 
     def account(self, name: str) -> Account:
         """One account by its name in the config."""
         if name not in self._accounts:
+            config = self.config.accounts[name]
+            ref = config.token or config.password
+            if ref is not None:
+                self._secrets[name] = secret_of(ref, self.places)
             self._accounts[name] = open_account(
-                self.config.accounts[name],
+                config,
                 places=self.places,
                 zone=self.zone,
                 types=self.config.types,
                 clock=self.clock,
+                secret=self._secrets.get(name),
             )
         return self._accounts[name]
 
@@ -59,6 +71,11 @@ class Accounts:
             order = self.config.routes[route]
             self._stores[route] = self.account(order.account).open(order.calendar)
         return self._stores[route]
+
+    def has_new_secret(self, name: str) -> bool:
+        """Whether the place of an account's password or token gives something new now."""
+        known = self._secrets.get(name)
+        return known is not None and known.changed()
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -78,26 +95,38 @@ class App:
     places: Places
     clock: Clock
     journal: Journal
-    folder: Folder
+    folder: FileStore
     accounts: Accounts
     engine: Engine
+    syncer: Syncer | None = None  # the daemon's loop, which knows what is under way; None: the command itself
 
 
 def secret_of(ref: SecretRef, places: Places) -> Secret:
     """Where a secret is kept, ready to be asked."""
-    return Secret(ref.source.value, ref.value, credentials=places.credentials)
+    environment = dict(os.environ)
+    if places.credentials is not None:
+        environment["CREDENTIALS_DIRECTORY"] = str(places.credentials)
+    return Secret(Kind(ref.source.value), ref.value, environment)
 
 
-def open_account(
-    config: AccountConfig, *, places: Places, zone: str, types: Sequence[str], clock: Clock | None = None
+def open_account(  # noqa: PLR0913  what an account works with, all by name
+    config: AccountConfig,
+    *,
+    places: Places,
+    zone: str,
+    types: Sequence[str],
+    clock: Clock | None = None,
+    secret: Secret | None = None,
 ) -> Account:
     """The account that a config describes; nothing is asked of the service yet."""
     now = (clock or SystemClock()).now
+    ref = config.token or config.password
+    ask = secret or (secret_of(ref, places) if ref else _no_secret)
     match config.service:
         case Service.CALDAV:
-            return _caldav(config, places, zone, types, now)
+            return _caldav(config, ask, zone, types, now)
         case Service.EXCHANGE:
-            return _exchange(config, places, zone, types, now)
+            return _exchange(config, ask, zone, types, now)
         case Service.GOOGLE | Service.MICROSOFT365:
             problem = ConfigProblem(
                 f"account {config.name}: service {config.service.value} can't be used by this version yet",
@@ -107,34 +136,36 @@ def open_account(
 
 
 def _caldav(
-    config: AccountConfig, places: Places, zone: str, types: Sequence[str], now: Callable[[], object]
+    config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
 ) -> Account:
     from adapters.caldav_account import CalDavAccount
 
-    ref = config.token or config.password
-    secret = secret_of(ref, places).read if ref else lambda: ""
     return CalDavAccount(
         config.url,
         config.user,
-        secret,
+        ask,
         bearer=config.token is not None,
         ca=config.ca,
         zone=zone,
         types=types,
-        clock=now,  # type: ignore[arg-type]  # the clock's now
+        clock=now,
         name=config.name,
     )
 
 
+def _no_secret() -> str:
+    return ""
+
+
 def _exchange(
-    config: AccountConfig, places: Places, zone: str, types: Sequence[str], now: Callable[[], object]
+    config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
 ) -> Account:
     raise NotImplementedError
 
 
 @contextmanager
-def open_app(places: Places, *, clock: Clock | None = None, alone: bool = True) -> Iterator[App]:
-    """Open the whole. `alone` takes the locks of the state folder and of the store.
+def open_app(places: Places, *, clock: Clock | None = None) -> Iterator[App]:
+    """Open the whole for one command, alone: with the locks of the state folder and of the store.
 
     Raises ConfigError, AlreadyRunning, JournalError, and Missing where the store is not there.
     """
@@ -142,13 +173,12 @@ def open_app(places: Places, *, clock: Clock | None = None, alone: bool = True) 
     config = load(places.config)
     make_state(places)
     with ExitStack() as stack:
-        if alone:
-            stack.enter_context(hold_state(places.lock))
-        journal = _open_journal(places, clock)
+        stack.enter_context(hold_state(places.lock))
+        journal = open_journal(places, clock)
         stack.callback(journal.close)
-        marker = bind(config, journal)
-        if alone:
-            stack.enter_context(hold_store(config.store))
+        marker = bind(config, journal, clock)
+        check_store(config, journal, clock)
+        stack.enter_context(hold_store(config.store))
         app = build(config, places, journal, marker, clock)
         stack.callback(app.accounts.close)
         stack.callback(app.folder.close)
@@ -168,6 +198,7 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         zone=zone,
         types=config.types,
         shared=config.shared or marker.shared,
+        check_store=lambda: check_store(config, journal, clock),
         new_id=lambda: str(uuid.uuid4()),
         may_name=_may_name(config, shared=config.shared or marker.shared),
     )
@@ -208,7 +239,7 @@ def _may_name(config: Config, *, shared: bool) -> Callable[[Unit], bool]:
     return may
 
 
-def _open_journal(places: Places, clock: Clock) -> Journal:
+def open_journal(places: Places, clock: Clock) -> Journal:
     """Open the journal; a damaged one is set aside and rebuilt, with no write to either side."""
     try:
         return Journal(places.journal)
@@ -224,27 +255,38 @@ def _open_journal(places: Places, clock: Clock) -> Journal:
         return journal
 
 
-def bind(config: Config, journal: Journal) -> Marker:
-    """Bind a new journal to its store, or check that the store is the one that it is bound to.
+def bind(config: Config, journal: Journal, clock: Clock) -> Marker:
+    """The store that the journal is bound to.
 
     A journal that is bound to no store yet makes the folder and the marker itself; a bound one never does.
     """
     bound = journal.get_meta("store")
-    folder = FileStore(config.store, zone=config.timezone, types=config.types)
-    if bound is None:
-        config.store.mkdir(parents=True, exist_ok=True)
-        marker = folder.marker() or make_marker(config.store, timezone=config.timezone, shared=config.shared)
-        journal.set_meta("store", marker.store_id)
-        return marker
+    if bound is not None:
+        shared = journal.get_meta("shared") == "1"
+        return Marker(bound, journal.get_meta("timezone") or config.timezone, shared)
+    config.store.mkdir(parents=True, exist_ok=True)
+    folder = FileStore(config.store, zone=config.timezone, clock=clock.now, types=config.types)
+    marker = folder.marker()
+    if marker is None:
+        marker = Marker(str(uuid.uuid4()), config.timezone, config.shared)
+        make_marker(config.store, marker)
+    journal.set_meta("timezone", marker.timezone)
+    journal.set_meta("shared", "1" if marker.shared else "0")
+    journal.set_meta("store", marker.store_id)
+    return marker
+
+
+def check_store(config: Config, journal: Journal, clock: Clock) -> None:
+    """Whether the store that the journal is bound to stands where the config says. Raises Missing."""
+    folder = FileStore(config.store, zone=config.timezone, clock=clock.now, types=config.types)
     marker = folder.marker()
     if marker is None:
         raise Missing(
             f"the store {config.store} has lost its marker",
             what_to_do="If a disk or share is mounted there, mount it again. Do not make a new marker.",
         )
-    if marker.store_id != bound:
+    if marker.store_id != journal.get_meta("store"):
         raise Missing(
             f"another store stands at {config.store}",
             what_to_do="Put the right folder there, or use another --state for this one.",
         )
-    return marker

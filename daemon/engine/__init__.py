@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +41,7 @@ class Surroundings:
     zone: str
     types: tuple[str, ...]
     shared: bool
+    check_store: Callable[[], None]  # raises Missing where the store is not there, or is another one
     new_id: Callable[[], str]
     may_name: Callable[[Unit], bool] = lambda _unit: True
     progress: Callable[[int], None] = lambda _done: None
@@ -55,13 +57,20 @@ class Engine:
     around: Surroundings
     eyes: FolderEyes = field(init=False)
     _recovered: bool = False
+    _looking: threading.RLock = field(default_factory=threading.RLock)
+    _passing: dict[str, threading.RLock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.eyes = FolderEyes(self.folder, self.journal, self.around.router, self.clock, shared=self.around.shared)
 
     def look(self, places: Collection[str] | None, *, full: bool = False) -> Looked:
         """Look at the folder; an error means that nothing may be synced until it is mended."""
+        with self._looking:
+            return self._look(places, full=full)
+
+    def _look(self, places: Collection[str] | None, *, full: bool) -> Looked:
         try:
+            self.around.check_store()
             if not self._recovered:
                 Settler(self.journal, self.clock).files(self.folder)
                 self._recovered = True
@@ -83,6 +92,13 @@ class Engine:
 
     def sync(self, route: str, *, poll: bool) -> Synced:
         """One pass over one route. Every StoreError comes back as a value."""
+        with self._pass(route):
+            return self._sync(route, poll=poll)
+
+    def _pass(self, route: str) -> threading.RLock:
+        return self._passing.setdefault(route, threading.RLock())
+
+    def _sync(self, route: str, *, poll: bool) -> Synced:
         result = Applied()
         read = 0
         try:
@@ -108,12 +124,13 @@ class Engine:
 
     def plan(self, route: str, *, poll: bool = True) -> list[Unit]:
         """What a pass over a route would do; writes to neither side. Raises StoreError."""
-        store = self.around.open_store(route)
-        row = self._connected(route, store)
-        Settler(self.journal, self.clock).events(route, store)
-        if poll:
-            self._poll(row, store)
-        return self._decider(route, store).units()
+        with self._pass(route):
+            store = self.around.open_store(route)
+            row = self._connected(route, store)
+            Settler(self.journal, self.clock).events(route, store)
+            if poll:
+                self._poll(row, store)
+            return self._decider(route, store).units()
 
     def decide(self, route: str, file: int) -> Unit | None:
         """The decision on one file as things are known now."""

@@ -177,3 +177,7 @@ class Events:
     def distrust(self, id_: int) -> None:
         """Its version is not what was thought: it must be read before it is written."""
         self._db.execute("UPDATE events SET version = '', dirty = 1 WHERE id = ?", (id_,))
+
+    def waiting(self) -> dict[str, int]:
+        """How many observed events of each route are not settled."""
+        return dict(self._db.execute("SELECT route, count(*) FROM events WHERE dirty GROUP BY route").fetchall())

@@ -63,7 +63,8 @@ class Files:
         """Files that belong on a route or are linked there, seen changed and not yet settled."""
         rows = self._db.execute(
             """SELECT id FROM files WHERE dirty AND route = ?
-            UNION SELECT files.id FROM files JOIN events ON events.file = files.id WHERE files.dirty AND events.route = ?
+            UNION SELECT files.id FROM files JOIN events ON events.file = files.id
+            WHERE files.dirty AND events.route = ?
             ORDER BY id""",
             (route, route),
         )

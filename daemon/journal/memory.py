@@ -42,7 +42,7 @@ class History:
         """How many times one of these actions was done to a side since then."""
         marks = ",".join("?" * len(actions))
         row = self._db.execute(
-            f"SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND action IN ({marks})",  # noqa: S608, E501  only question marks
+            f"SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND action IN ({marks})",  # noqa: S608  only question marks
             (since, route, side, *actions),
         )
         return int(row.fetchone()[0])

@@ -1,0 +1,207 @@
+"""`why` and `list`: what became of one file, and which activities there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from daemon.app import App
+from daemon.control import ProgressSink, Reply
+from daemon.core import verdicts
+from daemon.core.errors import UsageError
+from daemon.core.fields import DEFAULT_TYPE
+from daemon.core.model import AllDay, Field, Status, Timed, When, text_of, when_of
+from daemon.core.model import Key as ModelKey
+from daemon.core.plan import State, Verdict
+from daemon.engine.look import load_problem
+from daemon.journal.files import load_verdict
+from daemon.journal.rows import FileRow
+from daemon.status import Json
+
+
+def relative(app: App, given: str) -> str:
+    """The path of a file below the store, from what a person typed. Raises UsageError."""
+    store = app.config.store.resolve()
+    for base in (Path(), store):
+        path = (base / given).absolute()
+        resolved = path.parent.resolve() / path.name
+        if resolved.is_relative_to(store) and (resolved.exists() or base == store):
+            return resolved.relative_to(store).as_posix()
+    raise UsageError(f"{given} is not below the store {store}.", what_to_do="Name a file of the store.")
+
+
+def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """The whole path to the decision about one file."""
+    del progress
+    path = relative(app, str(args.get("file", "")))
+    looked = app.engine.look({path})
+    if looked.error is not None:
+        raise looked.error
+    with app.journal.turn():
+        row = app.journal.files.by_path(path)
+        links = app.journal.events.of_file(row.id) if row else []
+    calendar = next((link.route for link in links), row.route if row else None)
+    verdict = _why(app, path, row)
+    data: dict[str, Json] = {
+        "file": path,
+        "uid": row.uid if row else "",
+        "calendar": calendar,
+        "state": verdict.state.value,
+        "code": verdict.code,
+        "reason": verdict.reason,
+        "cure": verdict.cure,
+    }
+    asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
+    return Reply(3 if asks else 0, data)
+
+
+def _why(app: App, path: str, row: FileRow | None) -> Verdict:
+    if path in app.engine.eyes.problems:
+        problem = app.engine.eyes.problems[path]
+        return verdicts.blocked(problem.code, problem.message, problem.cure)
+    if row is None:
+        if not (app.config.store / path).exists():
+            raise UsageError(f"There is no file {path}.", what_to_do="See `datebook list`, or `datebook restore`.")
+        return Verdict(
+            State.IGNORED,
+            "not_an_activity",
+            "Its name is not that of an activity: *.yaml, *.yml and *.ics are, save hidden and temporary ones.",
+            "Rename it.",
+        )
+    if row.problem is not None:
+        problem = load_problem(row.problem)
+        where = f"line {problem.line}: " if problem.line else ""
+        return Verdict(State.BROKEN, problem.code, f"{where}{problem.message}", problem.cure)
+    if row.verdict is not None:
+        return load_verdict(row.verdict)
+    return verdicts.waiting("waiting", "It goes out with the next pass.", "Run `datebook sync`.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One activity as `list` sees it."""
+
+    file: FileRow
+    kind: str
+    owner: str
+    done: bool
+    status: str
+    first: date | None
+    text: str
+
+
+def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """The activities that fit the filters, and how many each filter hides."""
+    del progress
+    looked = app.engine.look(None)
+    if looked.error is not None:
+        raise looked.error
+    with app.journal.turn():
+        lines = [_line(app, row) for row in app.journal.files.all() if row.missing is None and row.problem is None]
+    filters = _filters(args)
+    hidden: Counter[str] = Counter()
+    shown: list[Json] = []
+    for line in sorted(lines, key=lambda line: (line.first or date.max, line.file.path)):
+        missed = [name for name, fits in filters if not fits(line)]
+        hidden.update(set(missed))
+        if not missed:
+            shown.append(_shown(line))
+    return Reply(0, {"activities": shown, "hidden": dict(hidden)})
+
+
+def _line(app: App, row: FileRow) -> _Line:
+    activity = row.activity
+    when = when_of(activity.view)
+    status = activity.view.get(ModelKey(Field.STATUS), Status.CONFIRMED)
+    return _Line(
+        file=row,
+        kind=text_of(activity.view, Field.TYPE) or DEFAULT_TYPE,
+        owner=(activity.local.owner or app.config.owner).lower(),
+        done=activity.local.done,
+        status=str(status),
+        first=_first(when),
+        text=" ".join(str(value) for value in activity.view.values() if isinstance(value, str)).casefold(),
+    )
+
+
+def _first(when: When | None) -> date | None:
+    match when:
+        case Timed(start, _, _):
+            return start.date()
+        case AllDay(first, _):
+            return first
+        case None:
+            return None
+
+
+def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
+    """Name and test of each filter that was given; `hidden` counts by these names."""
+    found: list[tuple[str, Callable[[_Line], bool]]] = []
+    owner, kind, status, text = (str(args.get(name) or "") for name in ("owner", "type", "status", "text"))
+    if owner:
+        found.append(("owner", lambda line: line.owner == owner.lower()))
+    if kind:
+        found.append(("type", lambda line: line.kind == kind))
+    if status:
+        found.append(("status", lambda line: line.status == status))
+    if args.get("done") or args.get("open"):
+        wanted = bool(args.get("done"))
+        found.append(("done", lambda line: line.done is wanted))
+    if text:
+        found.append(("text", lambda line: text.casefold() in line.text))
+    first, last = _day(args.get("from")), _day(args.get("to"))
+    if first or last:
+        found.append(("time", lambda line: _within(line.first, first, last)))
+    return found
+
+
+def _day(value: Json) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise UsageError(f"{value} is not a date.", what_to_do="Write it as 2026-11-24.") from error
+
+
+def _within(day: date | None, first: date | None, last: date | None) -> bool:
+    return day is not None and (first is None or day >= first) and (last is None or day <= last)
+
+
+def _shown(line: _Line) -> Json:
+    activity = line.file.activity
+    when = when_of(activity.view)
+    verdict = load_verdict(line.file.verdict) if line.file.verdict else None
+    start, end = _ends(when)
+    return {
+        "file": line.file.path,
+        "uid": line.file.uid,
+        "subject": text_of(activity.view, Field.SUBJECT),
+        "type": line.kind,
+        "start": start,
+        "end": end,
+        "done": line.done,
+        "calendar": line.file.route,
+        "state": verdict.state.value if verdict else State.WAITING.value,
+    }
+
+
+def _ends(when: When | None) -> tuple[str | None, str | None]:
+    """Start and end; of whole days the first and the last one."""
+    match when:
+        case None:
+            return None, None
+        case AllDay(first, days):
+            return first.isoformat(), date.fromordinal(first.toordinal() + days - 1).isoformat()
+        case Timed():
+            from daemon.core.times import end_of, start_of, zone_info  # noqa: PLC0415
+
+            zone = zone_info(when.zone)
+            return _iso(start_of(when, when.zone).astimezone(zone)), _iso(end_of(when, when.zone).astimezone(zone))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")

@@ -1,0 +1,73 @@
+"""`conflicts` and `resolve`: both values of every open conflict, and taking one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daemon.app import App
+from daemon.control import ProgressSink, Reply
+from daemon.core.errors import UsageError
+from daemon.core.merge import advance
+from daemon.core.model import Base, Blank, Key, Pair, Value
+from daemon.core.plan import Side, blank_or
+from daemon.journal import encoding
+from daemon.journal.rows import ConflictRow
+from daemon.orders.asking import relative
+from daemon.orders.syncing import reply_of, sync_routes
+from daemon.standing import standing
+from daemon.status import Json
+
+
+def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """Both values of every open conflict."""
+    del args, progress
+    now = standing(app.journal, app.config.routes, str(app.config.store), ())
+    rows: list[Json] = [
+        {
+            "file": one.file,
+            "calendar": one.calendar,
+            "field": one.field,
+            "file_value": one.file_value,
+            "calendar_value": one.calendar_value,
+            "chosen": one.chosen,
+            "since": one.since.astimezone().isoformat(timespec="seconds") if one.since else None,
+        }
+        for one in now.conflicts
+    ]
+    return Reply(3 if rows else 0, {"conflicts": rows})
+
+
+def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """Keep the value of one side for every open conflict of a file, or for one field of it."""
+    side = Side(str(args["keep"]))
+    path = relative(app, str(args.get("file", "")))
+    field = str(args.get("field") or "")
+    with app.journal.turn():
+        file = app.journal.files.by_path(path)
+        rows = [row for row in app.journal.conflicts.rows() if file and row.file == file.id]
+        rows = [row for row in rows if not field or row.key == field]
+        for row in rows:
+            _keep(app, row, side)
+    if not rows:
+        raise UsageError(f"{path} has no open conflict.", what_to_do="Run `datebook conflicts`.")
+    routes = sorted({row.route for row in rows})
+    reply = reply_of(app, sync_routes(app, routes, progress))
+    return Reply(reply.code, {**reply.data, "resolved": len(rows)}, reply.message, reply.cure)
+
+
+def _keep(app: App, row: ConflictRow, side: Side) -> None:
+    """Make the kept side the only one that counts as changed; the next pass carries its value over."""
+    events = [event for event in app.journal.events.of_file(row.file) if event.route == row.route]
+    key = encoding.load_key(row.key)
+    for event in events:
+        there = _value(key, row.file_value if side is Side.CALENDAR else row.calendar_value)
+        agreed = blank_or(there)
+        pair = Pair(Blank.UNKNOWN, agreed) if side is Side.FILE else Pair(agreed, Blank.UNKNOWN)
+        app.journal.events.agree(event.id, advance(event.base or Base(), {key: pair}))
+        app.journal.events.touch(event.id)
+    app.journal.replaced.drop(row.file, [row.key])
+    app.journal.files.touch(row.file)
+
+
+def _value(key: Key, text: str | None) -> Value | None:
+    return None if text is None else encoding.load_patch(text)[key]

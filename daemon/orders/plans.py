@@ -1,0 +1,76 @@
+"""`plan` and `approve`: what a sync would do, and letting go what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from daemon.app import App
+from daemon.control import Progress, ProgressSink, Reply
+from daemon.core.errors import UsageError
+from daemon.core.plan import Hold
+from daemon.engine.decide import Unit
+from daemon.engine.holds import hold_id, keep_holds
+from daemon.engine.report import plan_rows
+from daemon.orders.syncing import reply_of, sync_routes
+from daemon.status import Json
+
+
+def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """What a sync would do, item by item, with the reason, and whom it would mail; writes to neither side."""
+    del args
+    looked = app.engine.look(None)
+    if looked.error is not None:
+        raise looked.error
+    actions: list[Json] = []
+    held: list[Json] = []
+    for number, route in enumerate(app.config.routes):
+        progress(Progress(f"reading {route}", number, len(app.config.routes)))
+        units = app.engine.plan(route)
+        keep_holds(app.journal, route, units, app.clock.now())
+        actions += plan_rows(route, [unit for unit in units if unit.decision.hold is None])  # type: ignore[arg-type]  # rows are JSON
+        held += _held(route, units)
+    return Reply(3 if held else 0, {"actions": actions, "held": held})
+
+
+def _held(route: str, units: list[Unit]) -> list[Json]:
+    found: list[Json] = []
+    for hold in Hold:
+        waiting = [unit for unit in units if unit.decision.hold is hold]
+        if waiting:
+            mails = sorted({mail for unit in waiting for mail in unit.mails})
+            found.append(
+                {
+                    "calendar": route,
+                    "reason": hold.value,
+                    "id": hold_id(route, hold, waiting),
+                    "actions": plan_rows(route, waiting),  # type: ignore[dict-item]  # rows are JSON
+                    "mails": mails,
+                }
+            )
+    return found
+
+
+def approve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """Let a held plan go, exactly as it was shown; what mails anybody needs `mail` besides."""
+    wanted = str(args.get("hold") or "")
+    mail = bool(args.get("mail"))
+    with app.journal.turn():
+        holds = [row for row in app.journal.holds.rows() if not wanted or row.id.startswith(wanted)]
+    if not holds:
+        raise UsageError(
+            f"There is no hold {wanted}." if wanted else "Nothing is held.", what_to_do="Run `datebook plan`."
+        )
+    held_back = 0
+    with app.journal.turn():
+        for hold in holds:
+            actions = json.loads(hold.actions)
+            held_back += 0 if mail else len({row["signature"] for row in actions if row["mails"]})
+            signatures = {str(row["signature"]) for row in actions}
+            app.journal.holds.approve(signatures, app.clock.now().timestamp(), mail=mail)
+            if hold.reason == Hold.REBUILD.value:
+                app.journal.set_route(hold.route, rebuilding=0)
+    routes = {hold.route for hold in holds}
+    reply = reply_of(app, sync_routes(app, sorted(routes), progress))
+    data: dict[str, Json] = {**reply.data, "approved": [hold.id for hold in holds], "needs_mail": held_back}
+    return Reply(reply.code, data, reply.message, reply.cure)

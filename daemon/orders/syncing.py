@@ -1,0 +1,96 @@
+"""`sync`: one pass over everything, and the wait for what a grace holds back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from threading import Condition
+
+from daemon.app import App
+from daemon.control import Progress, ProgressSink, Reply
+from daemon.core.errors import SyncError
+from daemon.passes import Synced
+from daemon.reports import trouble_of
+from daemon.standing import standing
+from daemon.status import Json
+
+_PATIENCE = timedelta(seconds=30)  # how far ahead something may be due for `sync` to wait for it
+_ROUNDS = 20
+
+
+def sync(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """One pass over every route, or those named; waits out the grace of deletions."""
+    names = args.get("calendars")
+    routes = [str(name) for name in names] if isinstance(names, list) and names else list(app.config.routes)
+    results = sync_routes(app, routes, progress, full=bool(args.get("full")))
+    return reply_of(app, results)
+
+
+def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, full: bool = False) -> dict[str, Synced]:
+    """Look at the folder and pass over these routes until nothing is due soon. Raises the folder's error."""
+    if app.syncer is not None:
+        progress(Progress("syncing"))
+        return dict(app.syncer(routes, full))
+    results: dict[str, Synced] = {}
+    poll = True
+    for _round in range(_ROUNDS):
+        looked = app.engine.look(None, full=full)
+        if looked.error is not None:
+            raise looked.error
+        for number, route in enumerate(routes):
+            progress(Progress(f"syncing {route}", number, len(routes)))
+            results[route] = _added(results.get(route), app.engine.sync(route, poll=poll))
+        full = poll = False
+        moments = [looked.again, *(result.again for result in results.values())]
+        if any(result.wake for result in results.values()):
+            results = {name: _rested(result) for name, result in results.items()}
+            continue
+        if not _wait_until(app, min((moment for moment in moments if moment is not None), default=None)):
+            break
+    return results
+
+
+def _added(before: Synced | None, now: Synced) -> Synced:
+    if before is None:
+        return now
+    return Synced(now.route, before.wrote + now.wrote, before.read + now.read, now.again, now.wake, now.error)
+
+
+def _rested(result: Synced) -> Synced:
+    return Synced(result.route, result.wrote, result.read, result.again, frozenset(), result.error)
+
+
+def _wait_until(app: App, moment: datetime | None) -> bool:
+    """Wait for something that is due soon; whether there is such a thing."""
+    if moment is None:
+        return False
+    seconds = (moment - app.clock.now()).total_seconds()
+    if seconds > _PATIENCE.total_seconds():
+        return False
+    condition = Condition()
+    with condition:
+        app.clock.wait(condition, max(0.05, seconds))
+    return True
+
+
+def reply_of(app: App, results: Mapping[str, Synced]) -> Reply:
+    """What `sync` answers: what was done on each route, and whether something needs its user."""
+    rows: list[Json] = [_row(result) for result in results.values()]
+    failed = [result for result in results.values() if result.error is not None]
+    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    data: dict[str, Json] = {"calendars": rows, "needs_user": now.needs_user}
+    if failed and failed[0].error is not None:
+        trouble = trouble_of(failed[0].error)
+        return Reply(1, data, f"{failed[0].route}: {trouble.message}", trouble.cure)
+    return Reply(3 if now.needs_user else 0, data)
+
+
+def _row(result: Synced) -> Json:
+    error: SyncError | None = result.error
+    trouble = trouble_of(error) if error is not None else None
+    return {
+        "calendar": result.route,
+        "wrote": result.wrote,
+        "read": result.read,
+        "error": {"code": trouble.code, "message": trouble.message, "cure": trouble.cure} if trouble else None,
+    }

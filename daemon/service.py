@@ -1,0 +1,191 @@
+"""`datebook run`: the loop, the watcher, the control socket and the status file, until told to stop."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib import metadata
+from threading import Lock
+
+import structlog
+
+from config.load import load
+from config.places import Places, make_state
+from daemon.app import App, bind, build, open_journal
+from daemon.board_state import Setup
+from daemon.clock import Clock, SystemClock
+from daemon.control import ProgressSink, Reply, Request
+from daemon.control_server import ControlServer
+from daemon.core.errors import ConfigError, DatebookError, UsageError
+from daemon.journal import Journal
+from daemon.lock import hold_state, hold_store
+from daemon.logs import set_up_logs, under_systemd
+from daemon.loop import Hooks, Loop
+from daemon.notify import Notifier
+from daemon.orders import ORDERS
+from daemon.passes import Synced
+from daemon.progress import Progress
+from daemon.reports import Report, trouble_of
+from daemon.standing import standing
+from daemon.status import CalendarState, CalendarStatus, Problem, Status, health
+from daemon.status_file import write_status
+from daemon.watch import Watcher
+
+_log = structlog.get_logger("datebook.service")
+
+
+@dataclass(slots=True)
+class Service:
+    """The running daemon. `run` returns its exit code."""
+
+    places: Places
+    clock: Clock
+    journal: Journal
+    app: App
+    started: datetime
+    loop: Loop = field(init=False)
+    watcher: Watcher = field(init=False)
+    progress: Progress = field(init=False)
+    config_problem: Problem | None = None
+    _reporting: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.clock.monotonic)
+        hooks = Hooks(self.report, self.reload, self._has_new_secret, random.random)
+        notifier = Notifier(os.environ)
+        self.app = self._with_syncer(self.app)
+        self.loop = Loop(self._setup(), hooks, clock=self.clock, progress=self.progress, notifier=notifier)
+        self.watcher = Watcher(self.app.config.store, self._tell, clock=self.clock)
+
+    def _with_syncer(self, app: App) -> App:
+        around = replace(app.engine.around, progress=lambda _done: self.progress.beat())
+        app.engine.around = around
+        return replace(app, syncer=self._sync_now)
+
+    def _setup(self) -> Setup:
+        app = self.app
+        return Setup(app.engine, app.config.routes, close=app.accounts.close)
+
+    def _tell(self, places: Collection[str] | None) -> None:
+        self.loop.look_at(places)
+
+    def _sync_now(self, routes: Collection[str], full: bool) -> Mapping[str, Synced]:  # noqa: FBT001  as Syncer has it
+        return self.loop.sync_now(routes, full=full)
+
+    def _has_new_secret(self, account: str) -> bool:
+        return self.app.accounts.has_new_secret(account)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.loop.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.loop.ask_reload())
+        with ControlServer(self.places.control, self.handle):
+            self.watcher.start()
+            self.loop.look_at(None)
+            _log.info("started", pid=os.getpid(), calendars=len(self.app.config.routes))
+            late = self.loop.run()
+        self.watcher.stop()
+        _log.info("stopped")
+        return 1 if late else 0
+
+    def handle(self, request: Request, progress: ProgressSink) -> Reply:
+        """Answer one command that came over the control socket."""
+        order = ORDERS.get(request.command)
+        if order is None:
+            return Reply(2, message=f"The daemon does not know the command {request.command}.")
+        try:
+            reply = order(self.app, request.args, progress)
+        except UsageError as error:
+            return Reply(2, message=str(error), cure=error.what_to_do)
+        except DatebookError as error:
+            cure = str(getattr(error, "what_to_do", "") or getattr(error, "cure", ""))
+            return Reply(1, message=str(error), cure=cure)
+        self.loop.nudge()
+        return reply
+
+    def reload(self) -> Setup | None:
+        """Read the config again; a broken one keeps the old one and is said."""
+        try:
+            config = load(self.places.config)
+        except ConfigError as error:
+            first = error.problems[0]
+            message = f"The config is broken, and the old one is kept: {first.message}"
+            self.config_problem = Problem(
+                "config", message, first.cure, self.clock.now(), file=error.path, line=first.line, column=first.column
+            )
+            _log.warning("config_kept", problems=len(error.problems), line=first.line)
+            return None
+        self.config_problem = None
+        moved = config.store != self.app.config.store
+        app = build(config, self.places, self.journal, bind(config, self.journal, self.clock), self.clock)
+        self.app = self._with_syncer(app)
+        if moved:
+            self.watcher.stop()
+            self.watcher = Watcher(config.store, self._tell, clock=self.clock)
+            self.watcher.start()
+        return self._setup()
+
+    def report(self, report: Report) -> None:
+        """Write the status file."""
+        with self._reporting:
+            try:
+                write_status(self.places.status, self.status(report))
+            except OSError as error:
+                _log.warning("status_not_written", reason=error.strerror)
+
+    def status(self, report: Report) -> Status:
+        """Everything that the status file says."""
+        app = self.app
+        now = standing(self.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+        problems = now.problems if self.config_problem is None else (self.config_problem, *now.problems)
+        calendars = {name: _calendar(calendar, report, name) for name, calendar in now.calendars.items()}
+        store = now.store
+        if report.store_error is not None:
+            store = replace(store, missing=trouble_of(report.store_error))
+        status = Status(
+            version=metadata.version("datebook"),
+            pid=os.getpid(),
+            started=self.started,
+            updated=self.clock.now(),
+            store=store,
+            accounts=report.accounts,
+            calendars=calendars,
+            problems=problems,
+            conflicts=now.conflicts,
+        )
+        return replace(status, state=health(report.life, status))
+
+
+def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarStatus:
+    """What the journal knows of a route, under what the loop knows of it."""
+    route = report.routes.get(name)
+    if route is None:
+        return calendar
+    state = route.state
+    if state is CalendarState.OK and (calendar.held or calendar.conflicts or calendar.blocked):
+        state = CalendarState.HELD if calendar.held else CalendarState.ATTENTION
+    return replace(calendar, state=state, last_sync=route.last_sync or calendar.last_sync)
+
+
+def run(places: Places) -> int:
+    """Run the daemon in the foreground. Raises ConfigError, AlreadyRunning, JournalError."""
+    clock = SystemClock()
+    set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock)  # type: ignore[arg-type]
+    config = load(places.config)
+    make_state(places)
+    with ExitStack() as stack:
+        stack.enter_context(hold_state(places.lock))
+        journal = open_journal(places, clock)
+        stack.callback(journal.close)
+        marker = bind(config, journal, clock)
+        with suppress(OSError):  # a store that is not there now is waited for; its marker is looked at each time
+            stack.enter_context(hold_store(config.store))
+        service = Service(places, clock, journal, build(config, places, journal, marker, clock), clock.now())
+        return service.run()

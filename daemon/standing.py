@@ -1,0 +1,192 @@
+"""How things stand, read from the journal: counts, problems, conflicts and holds, as the status file shows them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from daemon.core.errors import Unreadable
+from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
+from daemon.core.plan import State
+from daemon.core.policy import Route
+from daemon.engine.look import load_problem
+from daemon.journal import Journal, encoding
+from daemon.journal.files import load_verdict
+from daemon.journal.rows import ConflictRow, FileRow, HoldRow, instant
+from daemon.status import CalendarState, CalendarStatus, Held, OpenConflict, Problem, StoreStatus
+
+_SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
+_NEEDS_NOBODY = frozenset({"replicator_copy", "sync_conflict_copy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the journal knows that a person should: the parts of the status file that don't depend on the loop."""
+
+    store: StoreStatus
+    calendars: Mapping[str, CalendarStatus]
+    problems: tuple[Problem, ...]
+    conflicts: tuple[OpenConflict, ...]
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether something waits for its user: a conflict, a held plan, a broken file, a blocked item."""
+        asked = any(problem.needs_user for problem in self.problems)
+        return asked or bool(self.conflicts) or any(calendar.held for calendar in self.calendars.values())
+
+
+def standing(
+    journal: Journal, routes: Mapping[str, Route], store: str, folder_problems: Iterable[Unreadable]
+) -> Standing:
+    """Read it all in one turn of the journal."""
+    with journal.turn():
+        files = list(journal.files.all())
+        conflicts = tuple(conflict for row in journal.conflicts.rows() if (conflict := _conflict(journal, row)))
+        holds = journal.holds.rows()
+        problems = (*_file_problems(files), *_event_problems(journal, routes), *map(_folder_problem, folder_problems))
+        links = {name: journal.events.count(name) for name in routes}
+        last = {name: row.last_success for name in routes if (row := journal.route(name))}
+        waiting = journal.events.waiting()
+    states = _verdict_counts(files)
+    calendars = {
+        name: CalendarStatus(
+            account=route.account,
+            direction=route.direction.value,
+            state=CalendarState.HELD if any(hold.route == name for hold in holds) else CalendarState.OK,
+            last_sync=instant(moment) if (moment := last.get(name)) is not None else None,
+            linked=links[name],
+            pending_out=states[name, State.WAITING],
+            pending_in=waiting.get(name, 0),
+            conflicts=len({one.file for one in conflicts if one.calendar == name}),
+            blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
+            held=_held([hold for hold in holds if hold.route == name]),
+        )
+        for name, route in routes.items()
+    }
+    return Standing(_store(files, store), calendars, problems, conflicts)
+
+
+def _store(files: list[FileRow], path: str) -> StoreStatus:
+    there = [file for file in files if file.missing is None]
+    return StoreStatus(
+        path=path,
+        activities=len(there),
+        unscheduled=sum(1 for file in there if _state(file) is State.UNSCHEDULED),
+        broken=sum(1 for file in there if file.problem is not None),
+    )
+
+
+def _state(file: FileRow) -> State | None:
+    return load_verdict(file.verdict).state if file.verdict else None
+
+
+def _verdict_counts(files: list[FileRow]) -> Counter[tuple[str | None, State | None]]:
+    return Counter((file.route, _state(file)) for file in files if file.missing is None)
+
+
+def _file_problems(files: list[FileRow]) -> Iterable[Problem]:
+    for file in files:
+        if file.problem is not None:
+            yield replace(_folder_problem(load_problem(file.problem)), file=file.path, since=instant(file.changed))
+        elif file.verdict is not None:
+            verdict = load_verdict(file.verdict)
+            if verdict.state in _SHOWN:
+                yield Problem(verdict.code, verdict.reason, verdict.cure, instant(file.changed), file=file.path)
+
+
+def _folder_problem(problem: Unreadable) -> Problem:
+    return Problem(
+        problem.code,
+        problem.message,
+        problem.cure,
+        file=problem.path,
+        line=problem.line,
+        column=problem.column,
+        needs_user=problem.code not in _NEEDS_NOBODY,
+    )
+
+
+def _event_problems(journal: Journal, routes: Mapping[str, Route]) -> Iterable[Problem]:
+    for name in routes:
+        for _version, trouble in journal.quarantine.unreadable(name).values():
+            yield Problem(trouble.code, trouble.message, trouble.cure, instant(trouble.since), calendar=name)
+    for kind, _id, name, trouble in journal.quarantine.all():
+        if kind == "event":
+            yield Problem(trouble.code, trouble.message, trouble.cure, instant(trouble.since), calendar=name)
+
+
+def _held(holds: list[HoldRow]) -> Held | None:
+    if not holds:
+        return None
+    actions = [action for hold in holds for action in json.loads(hold.actions)]
+    kinds = Counter(action["action"] for action in actions)
+    return Held(
+        reason=holds[0].reason,
+        creates=kinds["create"],
+        updates=kinds["update"],
+        deletes=kinds["delete"] + kinds["trash"],
+        mails=len({mail for action in actions for mail in action["mails"]}),
+        id=holds[0].id,
+    )
+
+
+def _conflict(journal: Journal, row: ConflictRow) -> OpenConflict | None:
+    file = journal.files.get(row.file)
+    if file is None:
+        return None
+    view = file.activity.view
+    return OpenConflict(
+        file=file.path,
+        calendar=row.route,
+        field=row.key,
+        file_value=shown(row.file_value),
+        calendar_value=shown(row.calendar_value),
+        chosen=row.chosen,
+        since=instant(row.since),
+        private=_is_private(view),
+    )
+
+
+def _is_private(view: View) -> bool:
+    return view.get(Key(Field.PRIVATE), Privacy.PUBLIC) is not Privacy.PUBLIC
+
+
+def shown(text: str | None) -> str | None:
+    """A kept value in words for a person; None: there is none."""
+    if text is None:
+        return None
+    values = [value for value in encoding.load_patch(text).values() if value is not None]
+    return in_words(values[0]) if values else None
+
+
+def in_words(value: Value) -> str:
+    """A value as a person would write it."""
+    match value:
+        case Timed(start, zone, length):
+            return f"{start:%Y-%m-%d %H:%M} {zone}, {_length(length.total_seconds())}"
+        case AllDay(first, days):
+            return f"{first.isoformat()}, {days} day{'' if days == 1 else 's'}"
+        case frozenset():
+            return ", ".join(sorted(_element(item) for item in value))
+        case _:
+            return str(value)
+
+
+def _element(item: object) -> str:
+    if isinstance(item, datetime):
+        return item.isoformat(sep=" ", timespec="minutes")
+    seconds = getattr(item, "total_seconds", None)
+    if seconds is not None:
+        return _length(seconds())
+    return str(getattr(item, "email", item))
+
+
+def _length(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    parts = [f"{days}d" if days else "", f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
+    return "".join(parts) or "0m"
