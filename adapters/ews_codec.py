@@ -5,9 +5,10 @@ Only what is asked for is set. Values that Exchange has no field for go into one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from adapters.ews_item import Attendee, Body, EwsItem, Fields, FieldValue, Mailbox, Zone
@@ -19,11 +20,10 @@ from adapters.ews_view import (
     Owner,
     body_text,
     extra_of,
-    item_view,
 )
 from adapters.html_text import html_of, plain, sendable
 from adapters.outlook_properties import EXTRA, TOKEN, UID
-from adapters.recurrence_codec import index_of, recurrence_of, rule_of
+from adapters.recurrence_codec import index_of, instances, recurrence_of, rule_of
 from adapters.recurrence_pattern import EWS, NotHeld, Recurrence
 from adapters.windows_zones import iana_zone, windows_zone
 from daemon.core.fields import effective, normal
@@ -51,6 +51,7 @@ _NEW = EwsItem("", "")
 _WIRE_BUSY = {value: name for name, value in BUSY.items()}
 _WIRE_PRIVACY = {value: name for name, value in PRIVACY.items() if name != "Personal"}
 _WIRE_PRIORITY = {value: name for name, value in PRIORITY.items()}
+_NEIGHBOUR_WITHIN = 400  # days: farther than a yearly series' next instance
 _SERIES_FIELDS = frozenset({Field.REPEAT, Field.SKIP})
 
 
@@ -81,19 +82,19 @@ def create_fields(create: Create, owner: Owner) -> Fields:
     reason = refusal(create.view)
     if reason:
         raise Unheld(reason)
-    changed = frozenset(key.field for key in create.view if key.instance is None) - {Field.SKIP}
+    changed = frozenset(key.field for key in create.view if key.instance is None)
     target = _Target(create.view, changed, _NEW, owner, create.floating)
     fields = {name: value for name, value in _fields(target).items() if value is not None}
     return {**fields, "UID": create.uid, UID: create.uid, TOKEN: create.token}
 
 
-def patch_fields(item: EwsItem, patch: Patch, owner: Owner, uid: str = "") -> Fields:
-    """The fields that a patch changes in the item itself; its instances are no part of it. Raises Unheld."""
-    now = dict(item_view(item, owner))
-    after = patched(now, {key: value for key, value in patch.items() if key.instance is None})
-    changed = {key.field for key in patch if key.instance is None} - {Field.SKIP}
+def patch_fields(item: EwsItem, after: View, changed: Collection[Field], owner: Owner, uid: str = "") -> Fields:
+    """The fields of the item itself that make it show `after`; its instances are no part of it. Raises Unheld."""
+    changed = set(changed)
     if Field.WHEN in changed and Key(Field.REPEAT) in after:
         changed.add(Field.REPEAT)  # its range begins with the series
+    if Field.REPEAT in changed and Key(Field.SKIP) in after:
+        changed.add(Field.SKIP)
     fields = dict(_fields(_Target(after, frozenset(changed), item, owner, extra_of(item).floating)))
     if uid and item.properties.get(UID) != uid:
         fields[UID] = uid
@@ -189,6 +190,26 @@ def _check_instances(view: View, recurrence: Recurrence | None) -> None:
     for day in sorted(originals - skipped):
         if index_of(recurrence, day) is None:
             raise Unheld(f"the series has no instance on {day.isoformat()}, so Exchange can't hold a change to it")
+    moved = {key.instance: value for key, value in view.items() if key.instance and key.field is Field.WHEN}
+    _check_moves({original_day(day): value for day, value in moved.items()}, recurrence, skipped)
+
+
+def _check_moves(moved: Mapping[date, Value], recurrence: Recurrence, skipped: Collection[date]) -> None:
+    """Exchange keeps the instances of a series in order, one a day."""
+    if not moved:
+        return
+    horizon = max(moved) + timedelta(days=_NEIGHBOUR_WITHIN)
+    days = [day for day in takewhile(lambda day: day <= horizon, instances(recurrence)) if day not in skipped]
+    lands = [_first_day(moved[day]) if day in moved else day for day in days]
+    for day, before, after in zip(days, lands, lands[1:], strict=False):
+        if before >= after:
+            raise Unheld(
+                f"around {day.isoformat()} an instance would pass its neighbour, which Exchange does not allow"
+            )
+
+
+def _first_day(when: Value) -> date:
+    return when.start.date() if isinstance(when, Timed) else when.first if isinstance(when, AllDay) else date.max
 
 
 # --- values -> fields
@@ -354,6 +375,11 @@ def _extra(extra: Extra, target: _Target) -> Extra:
         extra = replace(extra, status=status.value if isinstance(status, Status) else "")
     if Field.MEETING_URL in changed:
         extra = replace(extra, url=target.text(Field.MEETING_URL))
+    if Field.SKIP in changed:
+        recurrence = recurrence_in(target.view)
+        days = skip_days(target.value(Field.SKIP))
+        idle = days if recurrence is None else idle_skips(days, recurrence)
+        extra = replace(extra, skip=tuple(sorted(day.isoformat() for day in idle)))
     return extra
 
 

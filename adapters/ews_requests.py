@@ -130,12 +130,15 @@ def create_item(folder: FolderTarget, fields: Fields, *, mail: bool) -> Element:
     return request
 
 
-def update_item(target: Target, fields: Fields, *, mail: bool) -> Element:
-    """UpdateItem: these fields of one item, if it is still the version that the target names."""
+def update_item(target: Target, fields: Fields, *, mail: bool, overwrite: bool = False) -> Element:
+    """UpdateItem: these fields of one item, if it is still the version that the target names.
+
+    `overwrite`: whatever its version is; only for what nobody else writes.
+    """
     sending = "SendToAllAndSaveCopy" if mail else "SendToNone"
     request = _request(
         "UpdateItem",
-        ConflictResolution="NeverOverwrite",
+        ConflictResolution="AlwaysOverwrite" if overwrite else "NeverOverwrite",
         MessageDisposition="SaveOnly",
         SendMeetingInvitationsOrCancellations=sending,
     )

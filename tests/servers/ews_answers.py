@@ -77,7 +77,7 @@ def _properties(item: Item, wanted: Wanted) -> list[Element]:
     return found
 
 
-def _field(mailbox: Mailbox, item: Item, name: str, kind: str) -> Element | None:  # noqa: PLR0911  one answer a field
+def _field(mailbox: Mailbox, item: Item, name: str, kind: str) -> Element | None:  # noqa: C901, PLR0911  one answer a field
     match name:
         case "CalendarItemType":
             return leaf(name, kind)

@@ -189,6 +189,12 @@ def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callab
     return make
 
 
+def _exchange(servers: Servers, folder: Path) -> World:
+    from tests.servers.ews_worlds import exchange_world  # it needs World itself, and brings exchangelib
+
+    return exchange_world(servers, folder)
+
+
 GRAPH_LIKE = Manners(
     Capabilities(chooses_uid=True, versions_creates=False, versions_deletes=True), gives_ids=True, knows_tokens=True
 )
@@ -209,4 +215,5 @@ WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
     "null, small batches": _caldav(null_dav, Quirks(read_batch=7, conditional_delete=False)),
     "radicale": _caldav(radicale),
     "xandikos": _caldav(xandikos),
+    "exchange": _exchange,
 }
