@@ -105,5 +105,4 @@ def _not_yet_series(base: Base, calendar: View, originals: frozenset[Original]) 
     if not base.complete:
         return None
     known = {key for key, pair in base.pairs.items() if said(pair.calendar) is not None} | calendar.keys()
-    alone = frozenset() if every_original(known) else originals
-    return Ended(Side.FILE, alone, skip=SKIP not in known)
+    return None if every_original(known) else Ended(Side.FILE, originals, skip=SKIP not in known)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from daemon.core.fields import equal, moved, order, same
 from daemon.core.instances import SKIP, Ended, Occurs, ended, revive
 from daemon.core.meeting import Chooser, Meeting, Met, Shown, as_it_is, leave_open
-from daemon.core.model import Base, Blank, Field, Key, Pair, Patch, View
+from daemon.core.model import Base, Blank, Field, Key, Pair, Patch, Value, View
 from daemon.core.plan import Clash, Side, blank_or
 
 _T = TypeVar("_T")
@@ -80,8 +80,9 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
 
     A patch may clear `when` on the calendar: the caller decides what an activity without a date means.
     """
-    ours = revive(base, Side.FILE, file, calendar)
-    theirs = revive(base, Side.CALENDAR, calendar, file)
+    ours, theirs = file, calendar
+    if SKIP not in unheld:
+        ours, theirs = revive(base, Side.FILE, file, calendar), revive(base, Side.CALENDAR, calendar, file)
     meeting = Meeting(base, ours, theirs, unheld, file_lacks, chooser, shown)
     keys = sorted({*base.pairs, *ours, *theirs}, key=order)
     met = {key: meeting.meet(key) for key in keys}
@@ -112,8 +113,10 @@ def _end(meeting: Meeting, by: Side, key: Key) -> Met:
 
 def _collect(base: Base, file: View, calendar: View, met: Mapping[Key, Met]) -> Merged:
     """Sort what came of the keys by the writes that they need."""
-    to_file = {key: one.file for key, one in met.items() if not same(key, file.get(key), one.file)}
-    to_calendar = {key: one.calendar for key, one in met.items() if not equal(key, calendar.get(key), one.calendar)}
+    to_file = {key: _word(key, one.file) for key, one in met.items() if not same(key, file.get(key), one.file)}
+    to_calendar = {
+        key: _word(key, one.calendar) for key, one in met.items() if not equal(key, calendar.get(key), one.calendar)
+    }
     pairs = {key: one.pair for key, one in met.items() if one.pair is not None}
     both = to_file.keys() & to_calendar.keys()
     either = to_file.keys() | to_calendar.keys()
@@ -128,6 +131,11 @@ def _collect(base: Base, file: View, calendar: View, met: Mapping[Key, Met]) -> 
         both_agrees={key: pairs[key] for key in pairs.keys() & both},
         clashes=tuple(one.clash for one in met.values() if one.clash),
     )
+
+
+def _word(key: Key, value: Value | None) -> Value | None:
+    """What a patch says: nothing for an empty value, save of an instance, where that differs from its series."""
+    return value if value or key.instance is not None else None
 
 
 def first_contact(
