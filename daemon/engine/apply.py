@@ -13,9 +13,10 @@ from itertools import islice
 from typing import TypeVar
 
 from daemon.clock import Clock
+from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
-from daemon.core.plan import Agree, Link, Side, Step, Unlink
+from daemon.core.plan import Agree, Link, Side, State, Step, Unlink
 from daemon.core.store import Create, Folder, Outcome, Store, Write
 from daemon.engine.decide import Unit
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
@@ -162,6 +163,8 @@ class Applier:
         if is_last and job.intent.kind != "name" and not (unit.file and unit.file.id in self.result.failed):
             self._settle(unit)
             self.journal.holds.spend([unit.signature])
+            if unit.file is not None and unit.decision.verdict.state is State.WAITING:
+                self.journal.files.judge(unit.file.id, verdicts.SYNCED)
         return error
 
     def _nameless(self, units: Sequence[Unit]) -> list[Unit]:

@@ -189,7 +189,7 @@ class FolderEyes:
                 cure="Take the uid line out of the one that is the copy.",
             )
             return replace(seen.activity, local=replace(seen.activity.local, sync=False))
-        return seen.activity
+        return replace(seen.activity, uid="")
 
     def choose(self, changed: Iterable[int]) -> frozenset[str]:
         """Say for each changed file which route it belongs on; returns the routes that have something to do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from daemon.core.model import Base
 from daemon.core.store import Seen
@@ -23,7 +24,8 @@ _MANY = 500  # SQLite's older builds take at most 999 parameters
 
 
 def _row(values: tuple[object, ...]) -> EventRow:
-    return EventRow(*values)  # type: ignore[arg-type]  # the columns are those of EVENT_COLUMNS
+    row = EventRow(*values)  # type: ignore[arg-type]  # the columns are those of EVENT_COLUMNS
+    return replace(row, gone=bool(row.gone), backlog=bool(row.backlog))
 
 
 class Events:
