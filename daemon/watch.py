@@ -64,7 +64,7 @@ _Identity = tuple[str, int, int]  # resolved path, device, inode
 
 
 class Watcher:
-    """One thread that watches one store, from `start` to `stop`; `tell` is called on that thread."""
+    """One thread that watches one store, from `start` to `stop`; `tell` is called on that thread, and by `start`."""
 
     def __init__(
         self,
@@ -170,10 +170,10 @@ class Watcher:
         if limit is not None and there is not None:
             self._close_tree()
             self._poll_because(limit, now)
-            self.lost()
+            self._tell(None)
         elif suspect or there != self._identity or self._has_died() or self._may_try_again(now):
             self._begin(there, now)
-            self.lost()
+            self._tell(None)
         if self._watching.how in {How.POLLING, How.BOTH} and now >= self._scan_at:
             self._scan_at = now + self._rhythm.scan.total_seconds()
             self._tell(None)

@@ -26,7 +26,7 @@ class Engine:
         self.passes = queue.Queue()
 
     def look(self, places, *, full=False):
-        return Looked(wake=frozenset({"work"}) if places else frozenset(), changed=len(places or ()))
+        return Looked(wake=frozenset({"work"}) if places and not full else frozenset())
 
     def sync(self, route, *, poll):
         self.passes.put((poll, time.monotonic()))
@@ -47,7 +47,7 @@ def engine(tmp_path):
     watcher = Watcher(tmp_path, loop.look_at, clock=clock)
     watcher.start()
     loop._start_threads()
-    assert engine.passes.get(timeout=PATIENCE)[0] is True
+    assert engine.passes.get(timeout=PATIENCE)[0] is True  # the first poll, after the first look
     yield engine
     watcher.stop()
     loop.board.stop()
