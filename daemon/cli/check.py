@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,9 @@ def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
     elif path.is_symlink():
         cure = "Put the file itself there."
         yield Fault(shown, None, None, "symlink", "Symbolic links are not followed.", cure, broken=True)
+    elif not stat.S_ISREG(path.stat().st_mode):
+        cure = "An activity is a plain file; remove this, or give it another name."
+        yield Fault(shown, None, None, "no_file", "It is no regular file.", cure, broken=True)
     elif path.stat().st_size > _MAX_BYTES:
         cure = "An activity has no need for that; is this another kind of file?"
         yield Fault(shown, None, None, "too_large", "It is larger than 1 MiB.", cure, broken=True)

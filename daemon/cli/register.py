@@ -70,4 +70,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib import metadata
 
-        parser.exit(0, f"datebook {metadata.version('datebook')}\n")
+        print(f"datebook {metadata.version('datebook')}")
+        parser.exit(0)
