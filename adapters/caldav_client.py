@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from adapters.origin import origin_of
+from adapters.origin import split_url
 from adapters.signing import Auth, basic_auth, bearer_auth
 from adapters.transport import Response, Session
 
@@ -79,7 +79,7 @@ class CalDavClient:
 
     def send(self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Response:
         """Send one request to an absolute URL. Raises Unavailable, Forbidden, and what the secret's source raises."""
-        origin_of(url)
+        split_url(url)
         signings = self._sign_in()
         response = self._ask(method, url, body, headers)
         if response.status == _UNAUTHORIZED and self._sign_again(signings, response):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -29,15 +29,17 @@ class Collection:
     url: str
     store: str
     clock: Callable[[], datetime]
+    origin: str = field(init=False)
+    id: str = field(init=False)  # its path, unquoted
 
-    @property
-    def id(self) -> str:
-        """The path of the collection, unquoted."""
-        return to_id(self.url)
+    def __post_init__(self) -> None:
+        """Take the URL apart once."""
+        object.__setattr__(self, "origin", urljoin(self.url, "/").rstrip("/"))
+        object.__setattr__(self, "id", to_id(self.url))
 
     def url_of(self, item: str) -> str:
         """The absolute URL of an item; "" is the collection itself."""
-        return urljoin(self.url, to_href(item)) if item else self.url
+        return self.origin + to_href(item) if item else self.url
 
     def propfind(self, body: bytes, *, depth: int) -> Multistatus:
         """PROPFIND on the collection. Raises any StoreError."""

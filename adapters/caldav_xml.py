@@ -72,9 +72,10 @@ def propfind(*names: str) -> bytes:
 
 def sync_collection(token: str, *, inline: bool = False) -> bytes:
     """A REPORT of what changed since a token (RFC 6578); never with DAV:limit, which servers get wrong."""
-    data = "<C:calendar-data/>" if inline else ""
+    data = '<C:calendar-data xmlns:C="urn:ietf:params:xml:ns:caldav"/>' if inline else ""
     return (
-        f"{_HEAD.format('D:sync-collection')}<D:sync-token>{escape(token)}</D:sync-token>"
+        '<?xml version="1.0"?><D:sync-collection xmlns:D="DAV:"><D:sync-token>'
+        f"{escape(token)}</D:sync-token>"
         f"<D:sync-level>1</D:sync-level><D:prop><D:getetag/><D:getcontenttype/>{data}</D:prop></D:sync-collection>"
     ).encode()
 

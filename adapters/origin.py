@@ -11,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from daemon.core.errors import Forbidden
 
+_USUAL = {"http": 80, "https": 443}
+
 
 class Origin(NamedTuple):
     """Where a request goes: who is asked, by which protocol."""
@@ -18,6 +20,20 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+    @property
+    def name(self) -> str:
+        """The Host field: the port only where it is not the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _USUAL[self.scheme] else f"{host}:{self.port}"
+
+
+def split_url(url: str) -> tuple[Origin, str]:
+    """Who is asked, and the target to ask for. Raises Forbidden as `origin_of` does."""
+    begin = url.find("/", url.find("://") + 3)
+    if begin < 0:
+        return origin_of(url), "/"
+    return origin_of(url[:begin]), url[begin:].partition("#")[0]
 
 
 @functools.lru_cache(maxsize=256)
@@ -35,7 +51,7 @@ def origin_of(url: str) -> Origin:
             f"{host}: plain http would send the password unprotected",
             what_to_do="Use https:// in the account's `url`; plain http is for this machine alone.",
         )
-    return Origin(scheme, host, parts.port or (443 if scheme == "https" else 80))
+    return Origin(scheme, host, parts.port or _USUAL[scheme])
 
 
 def is_loopback(host: str) -> bool:
