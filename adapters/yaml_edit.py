@@ -31,10 +31,10 @@ class Editor:
         pieces = []
         at = 0
         for start, end, new in sorted(self._splices, key=lambda splice: splice[:2]):
-            if start < at:
+            if start < at and new:
                 raise Unpatchable
             pieces += [source[at:start], new]
-            at = end
+            at = max(at, end)
         return "".join([*pieces, source[at:]])
 
     def set(self, table: Table, name: str, written: Written) -> None:
