@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from adapters.ics_series import load
-from daemon.core.model import Activity
+from adapters.content_lines import Component, component, line
+from adapters.ics_fields import Reader, properties_of
+from adapters.ics_lines import add
+from adapters.ics_local import DONE_LINE, local_lines
+from adapters.ics_patch import Patcher, put_uid
+from adapters.ics_series import Series, load
+from adapters.ics_split import split
+from adapters.ics_values import write_moment
+from adapters.ics_zones import Zones
+from daemon.core.errors import Unreadable
+from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
 
-__all__ = ["peek_uid", "read"]
+__all__ = ["compose", "patch", "peek_uid", "problems", "read", "split"]
+
+_PRODID = "-//Datebook//Datebook//EN"
 
 
 def read(raw: bytes, *, zone: str, types: Sequence[str] = (), path: str = "") -> Activity:
@@ -18,6 +30,101 @@ def read(raw: bytes, *, zone: str, types: Sequence[str] = (), path: str = "") ->
     categories is the type.
     """
     return load(raw, zone=zone, types=types, path=path).activity()
+
+
+def compose(  # noqa: PLR0913  an event has these many sides, all but two by name
+    uid: str,
+    view: View,
+    *,
+    zone: str,
+    now: datetime,
+    local: Local = Local(),  # noqa: B008  it is frozen
+    floating: bool = False,
+    organizer: str = "",
+    client_schedules: bool = False,
+) -> bytes:
+    """A new calendar object for a view.
+
+    `local` is for files alone: it goes into X-DATEBOOK- properties, which a calendar must not be given.
+    `floating`: times in `zone` are written without one. `organizer` is the address that invites where the
+    view has guests and names no organiser. `client_schedules`: SCHEDULE-AGENT=CLIENT on the guests.
+    """
+    calendar = component("VCALENDAR")
+    event = component("VEVENT")
+    stamp = write_moment(now.astimezone(UTC))
+    calendar.body += [line("VERSION:2.0"), line(f"PRODID:{_PRODID}"), event]
+    event.body += [line(f"{name}:{stamp}") for name in ("DTSTAMP", "CREATED", "LAST-MODIFIED")]
+    event.body.insert(0, line(f"UID:{uid}"))
+    document = Component(b"")
+    document.body.append(calendar)
+    series = Series(document, calendar, Reader(Zones(calendar, zone)), event, {})
+    patcher = Patcher(series, now, agent="CLIENT" if client_schedules else "", floating=floating, is_new=True)
+    patcher.apply(_with_organizer(view, organizer))
+    for text in local_lines(local):
+        add(event, line(text))
+    if local.done_instances:
+        _mark_done(series, local)
+    return document.dump()
+
+
+def _with_organizer(view: View, address: str) -> View:
+    guests = guests_of(view)
+    if not address or not guests or any(guest.organizer for guest in guests):
+        return view
+    merged: dict[Key, Value] = dict(view)
+    merged[Key(Field.ATTENDEES)] = guests | {Guest(address.lower(), organizer=True)}
+    return merged
+
+
+def _mark_done(series: Series, local: Local) -> None:
+    for event in series.calendar.components(b"VEVENT"):
+        named = event.first(b"RECURRENCE-ID")
+        if named is not None and series.original(series.reader.moment(named)) in local.done_instances:
+            add(event, line(DONE_LINE))
+
+
+def patch(  # noqa: PLR0913  what to change, and in which surroundings, all by name
+    raw: bytes,
+    patch: Patch,
+    *,
+    zone: str,
+    now: datetime,
+    uid: str = "",
+    types: Sequence[str] = (),
+    organizer: str = "",
+    client_schedules: bool = False,
+) -> bytes:
+    """The calendar object with a patch: the lines of what differs are replaced, and no other. Raises Unreadable.
+
+    `uid` is put on an object that has none. `zone` and `types` are those that it was read with. Reading the
+    result gives the view with the patch applied, with one exception: an organiser stays while a guest does.
+    `client_schedules`: SCHEDULE-AGENT=CLIENT on the guests that are added.
+    """
+    series = load(raw, zone=zone, types=types)
+    if patch:
+        view = dict(patch)
+        guests = view.get(Key(Field.ATTENDEES))
+        if isinstance(guests, frozenset) and not any(guest.organizer for guest in guests_of(series.view())):
+            view |= {
+                Key(Field.ATTENDEES): _with_organizer({Key(Field.ATTENDEES): guests}, organizer)[Key(Field.ATTENDEES)]
+            }
+        Patcher(series, now, agent="CLIENT" if client_schedules else "").apply(view)
+    if uid:
+        put_uid(series, uid)
+    return series.document.dump()
+
+
+def problems(raw: bytes, *, zone: str, types: Sequence[str] = (), path: str = "") -> Sequence[Unreadable | Note]:
+    """Everything that `check` says of a file: what makes it unreadable, or what Datebook can't edit in it."""
+    try:
+        series = load(raw, zone=zone, types=types, path=path)
+    except Unreadable as error:
+        return [error]
+    reasons = dict.fromkeys(series.frozen.values())
+    found = [Note("frozen", reason, "Datebook leaves that part of it alone") for reason in reasons]
+    if b"SUMMARY" not in properties_of(series.master):
+        found.append(Note("no_subject", "it has no SUMMARY", "add a line SUMMARY: with its title"))
+    return found
 
 
 _MARKS = re.compile(

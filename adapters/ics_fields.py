@@ -161,13 +161,19 @@ def _description(properties: Properties) -> str | None:
 MEETING_URLS = (b"CONFERENCE", b"X-GOOGLE-CONFERENCE", b"X-MICROSOFT-SKYPETEAMSMEETINGURL", b"URL")
 
 
-def _meeting_url(properties: Properties) -> str | None:
+def meeting_line(properties: Properties) -> Line | None:
+    """The line that gives the meeting's URL; a telephone number is none."""
     for name in MEETING_URLS:
         for line in properties.get(name, ()):
             url = line.value.strip()
-            if url:
-                return url
+            if url and url[:4].lower() != "tel:":
+                return line
     return None
+
+
+def _meeting_url(properties: Properties) -> str | None:
+    line = meeting_line(properties)
+    return line.value.strip() if line else None
 
 
 _BUSY_WORDS = {"TENTATIVE": Busy.TENTATIVE, "OOF": Busy.OOF, "WORKINGELSEWHERE": Busy.ELSEWHERE}

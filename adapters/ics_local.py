@@ -11,6 +11,7 @@ from daemon.core.errors import Unreadable
 from daemon.core.model import Local
 
 PREFIX = "X-DATEBOOK-"
+DONE_LINE = f"{PREFIX}DONE:TRUE"
 CONTEXT = ("person", "org", "deal", "lead", "project")
 
 
@@ -44,7 +45,7 @@ def local_lines(local: Local) -> Iterator[str]:
     if not local.sync:
         yield f"{PREFIX}SYNC:FALSE"
     if local.done:
-        yield f"{PREFIX}DONE:TRUE"
+        yield DONE_LINE
     if local.done_through:
         yield f"{PREFIX}DONE-THROUGH:{write_date(local.done_through)}"
     if local.masked:

@@ -28,11 +28,12 @@ _MOST_CHANGES = 2000
 class Zones:
     """The zones of one calendar object; `default` is that of floating times."""
 
-    __slots__ = ("_calendar", "_known", "default")
+    __slots__ = ("_added", "_calendar", "_known", "default")
 
     def __init__(self, calendar: Component, default: str) -> None:
         self._calendar = calendar
         self._known: dict[str, str] = {}
+        self._added: set[str] = set()
         self.default = default
 
     def name(self, tzid: str, year: int) -> str:
@@ -51,7 +52,11 @@ class Zones:
 
     def defines(self, tzid: str) -> bool:
         """Whether the object has a VTIMEZONE of that name."""
-        return any(_tzid_of(each) == tzid for each in self._calendar.components(b"VTIMEZONE"))
+        return tzid in self._added or any(_tzid_of(each) == tzid for each in self._calendar.components(b"VTIMEZONE"))
+
+    def add(self, tzid: str) -> None:
+        """A VTIMEZONE of that name was put into the object."""
+        self._added.add(tzid)
 
     def _by_definition(self, tzid: str, year: int) -> str | None:
         for each in self._calendar.components(b"VTIMEZONE"):

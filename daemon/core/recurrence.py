@@ -56,8 +56,12 @@ def _settled_until(rule: Rule, until: date | datetime, when: When) -> date | dat
     if isinstance(when, AllDay):
         return until.date()
     local = until if until.tzinfo is None else _wall(until, when.zone)
-    own_time = local.time() == when.start.time() and not rule.repeats_within_a_day
-    return local.date() if own_time or local.time() == _END_OF_DAY else local
+    if local.time() == _END_OF_DAY:
+        return local.date()
+    if rule.repeats_within_a_day:
+        return local
+    own_time = until_instant(rule.ending(local.date()), when)
+    return local.date() if own_time == until_instant(rule.ending(local), when) else local
 
 
 def _wall(moment: datetime, zone: str) -> datetime:

@@ -1,0 +1,55 @@
+"""A calendar with many events, taken apart into objects of one activity each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from adapters.content_lines import Component, Line, parse
+
+LARGEST_CALENDAR = 512 * 1024 * 1024  # bytes: decades of a busy life
+_HEADER = frozenset({b"VERSION", b"PRODID", b"CALSCALE"})
+_TZID = re.compile(rb";TZID=(\"[^\"]*\"|[^:;,\r\n]*)", re.IGNORECASE)
+_FOLD = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
+
+
+def split(raw: bytes) -> list[tuple[str, bytes]]:
+    """One calendar object for each activity, with its UID ("" where it has none) and the zones that it needs.
+
+    Tasks, journals and the calendar's own properties are left out; every line of an event stays byte for
+    byte. Raises Unreadable.
+    """
+    found: dict[object, tuple[str, Component, list[Component]]] = {}
+    for calendar in parse(raw, largest=LARGEST_CALENDAR).components(b"VCALENDAR"):
+        for event in calendar.components(b"VEVENT"):
+            uid = _uid(event)
+            found.setdefault((id(calendar), uid or id(event)), (uid, calendar, []))[2].append(event)
+    return [(uid, b"".join(_object(calendar, events))) for uid, calendar, events in found.values()]
+
+
+def _uid(event: Component) -> str:
+    line = event.first(b"UID")
+    return line.value.strip() if line else ""
+
+
+def _object(calendar: Component, events: Iterable[Component]) -> Iterator[bytes]:
+    dumped = [event.dump() for event in events]
+    used = {tzid for raw in dumped for tzid in _tzids(raw)}
+    yield calendar.begin
+    for each in calendar.body:
+        if isinstance(each, Line):
+            if each.name in _HEADER:
+                yield each.raw
+        elif each.name == b"VTIMEZONE" and _named(each) in used:
+            yield each.dump()
+    yield from dumped
+    yield calendar.end
+
+
+def _tzids(raw: bytes) -> Iterator[bytes]:
+    return (found.strip(b'"') for found in _TZID.findall(_FOLD.sub(b"", raw)))
+
+
+def _named(vtimezone: Component) -> bytes:
+    line = vtimezone.first(b"TZID")
+    return line.value.strip().strip('"').encode() if line else b""
