@@ -11,7 +11,7 @@ from math import inf
 from threading import Condition
 
 from daemon import schedule
-from daemon.board_state import Lease, LookOrder, LookState, RouteState, Setup
+from daemon.board_state import LookOrder, LookState, RouteState
 from daemon.clock import Clock
 from daemon.core.errors import SyncError
 from daemon.core.policy import Route
@@ -26,7 +26,7 @@ class Board:
 
     def __init__(
         self,
-        setup: Setup,
+        routes: Mapping[str, Route],
         *,
         clock: Clock,
         draw: Callable[[], float],
@@ -42,9 +42,8 @@ class Board:
         self._on_change = on_change
         self._epoch = 0
         self._rescan = rescan.total_seconds()
-        self._lease = Lease(setup)
         self._workers: set[str] = set()
-        self._renew_routes(setup.routes)
+        self._renew_routes(routes)
 
     def instant(self) -> Instant:
         """This moment on both clocks."""
@@ -114,19 +113,14 @@ class Board:
 
     # A new config.
 
-    def renew(self, setup: Setup) -> None:
-        """Go on with a new setup; the old one is closed when the last pass over it has ended."""
+    def renew(self, routes: Mapping[str, Route]) -> None:
+        """Go on with the routes of a new config: everything is looked at and asked again."""
         with self.changed:
-            old, self._lease = self._lease, Lease(setup)
-            old.replaced = True
-            unused = old.users == 0
             self._epoch += 1
-            self._renew_routes(setup.routes)
+            self._renew_routes(routes)
             self.look.ok_once = False  # it may be another store
             self.ask_look(None, full=True)
             self._touch()
-        if unused:
-            old.setup.close()
 
     def _renew_routes(self, routes: Mapping[str, Route]) -> None:
         now = self.clock.monotonic()
@@ -141,20 +135,6 @@ class Board:
             else:
                 state.table = schedule.poked(state.table)
             self.routes[name] = state
-
-    def begin_use(self) -> Lease:
-        """Take the setup that is in force, for one call."""
-        with self.changed:
-            self._lease.users += 1
-            return self._lease
-
-    def end_use(self, lease: Lease) -> None:
-        """Give a setup back."""
-        with self.changed:
-            lease.users -= 1
-            unused = lease.replaced and lease.users == 0
-        if unused:
-            lease.setup.close()
 
     def hire(self) -> tuple[str, ...]:
         """The accounts that have routes and no thread; each of them must be given one."""

@@ -1,34 +1,15 @@
-"""What the loop remembers: the setup in force, the look at the folder, and each route."""
+"""What the loop remembers of the look at the folder, and of each route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 
 from daemon.core.errors import SyncError
 from daemon.core.policy import Route
-from daemon.passes import Passes, Synced
+from daemon.passes import Synced
 from daemon.schedule import Timetable
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """One config, ready to run. `close` is called when the last pass over it has ended after a reload."""
-
-    passes: Passes
-    routes: Mapping[str, Route]
-    close: Callable[[], None] = lambda: None
-
-
-@dataclass(slots=True, eq=False)
-class Lease:
-    """A setup in use: it is closed when it was replaced and nobody works with it any more."""
-
-    setup: Setup
-    users: int = 0
-    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ import structlog
 
 from daemon import sync_now
 from daemon.board import Board
-from daemon.board_state import Setup
 from daemon.clock import Clock
 from daemon.notify import Notifier
 from daemon.passes import Synced
 from daemon.progress import Progress
 from daemon.reports import Report, report_of, status_line
 from daemon.schedule import Instant, has_jumped
+from daemon.setup import InForce, Setup
 from daemon.status import Life
 from daemon.workers import Crew, look_at_folder, pass_over_account
 
@@ -80,13 +80,14 @@ class Loop:
     ) -> None:
         self._orders: SimpleQueue[_Order] = SimpleQueue()
         self._nudged_at: float | None = None
-        self.board = Board(setup, clock=clock, draw=hooks.draw, rescan=rhythm.rescan, on_change=self._on_change)
+        self.board = Board(setup.routes, clock=clock, draw=hooks.draw, rescan=rhythm.rescan, on_change=self._on_change)
         self._hooks = hooks
         self._clock = clock
         self._progress = progress
         self._notifier = notifier
         self._rhythm = rhythm
-        self._crew = Crew(self.board, progress, hooks.has_new_secret, rhythm.secret_check)
+        self._in_force = InForce(setup)
+        self._crew = Crew(self.board, self._in_force, progress, hooks.has_new_secret, rhythm.secret_check)
         self._threads: dict[str, Thread] = {}
         self._before = self.board.instant()
         self._reported: Report | None = None
@@ -251,7 +252,9 @@ class Loop:
         self._notifier.reloading(int(self._clock.monotonic() * 1e6))
         setup = self._hooks.reload()
         if setup is not None:
-            self.board.renew(setup)
+            # In this order: a pass that knows the new routes never runs over the old setup.
+            self._in_force.replace(setup)
+            self.board.renew(setup.routes)
             self._start_threads()
             _log.info("reloaded", calendars=len(setup.routes))
         report = self._now()

@@ -22,6 +22,7 @@ from daemon.core.errors import SyncError
 from daemon.passes import Looked, Passes, Synced
 from daemon.progress import Progress
 from daemon.schedule import Step, is_worth_a_warning
+from daemon.setup import InForce
 
 _log = structlog.get_logger("datebook.loop")
 
@@ -38,6 +39,7 @@ class Crew:
     """What the threads work with. `has_new_secret` may block: it is asked on the account's own thread."""
 
     board: Board
+    in_force: InForce
     progress: Progress
     has_new_secret: Callable[[str], bool]
     secret_check: timedelta
@@ -115,17 +117,16 @@ def _ask_for_new_secret(crew: Crew, account: str) -> None:
 
 def _guarded(crew: Crew, name: str, work: Callable[[Passes], T], failed: Callable[[SyncError], T]) -> T:
     """Do a piece of work over the setup in force; the one place where any failure at all is caught."""
-    lease = crew.board.begin_use()
     crew.progress.begin(name)
     try:
-        return work(lease.setup.passes)
+        with crew.in_force.use() as passes:
+            return work(passes)
     except SyncError as error:
         return failed(error)
     except Exception as error:  # noqa: BLE001  the loop's edge: one broken pass must not end the daemon
         return failed(Broke(_say_broke(name, error)))
     finally:
         crew.progress.end()
-        crew.board.end_use(lease)
 
 
 def _say_broke(name: str, error: Exception) -> str:

@@ -7,13 +7,13 @@ from statistics import quantiles
 
 import pytest
 
-from daemon.board_state import Setup
 from daemon.clock import SystemClock
 from daemon.core.policy import Route
 from daemon.loop import Hooks, Loop
 from daemon.notify import Notifier
 from daemon.passes import Looked, Synced
 from daemon.progress import Progress
+from daemon.setup import Setup
 from daemon.watch import Watcher
 
 PATIENCE = 20
