@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from daemon.core.fields import effective, equal, moved, said
-from daemon.core.model import Base, Blank, Field, Key, Original, Value, View
+from daemon.core.model import Base, Blank, Field, Half, Key, Original, Value, View
 from daemon.core.plan import Side
 
 # Whether a series, as a view tells it, has an instance with this original start.
@@ -41,8 +41,15 @@ def skipped(value: Value | None) -> frozenset[Original]:
 def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
     """Whether a side has changed what it says about an instance that it still has."""
     keys = {key for key in (*base.pairs, *view) if key.instance == original}
-    halves = {key: getattr(base.pair(key), side.value) for key in keys}
-    return any(half is not Blank.UNKNOWN and moved(key, half, view.get(key)) for key, half in halves.items())
+    return any(_news(key, getattr(base.pair(key), side.value), view) for key in keys)
+
+
+def _news(key: Key, half: Half, view: View) -> bool:
+    """Whether a side says something about an instance that it did not say; to spell out the series' word is none."""
+    if half is Blank.UNKNOWN or not moved(key, half, view.get(key)):
+        return False
+    inherited = effective({other: value for other, value in view.items() if other != key}, key)
+    return said(half) is not None or not equal(Key(key.field), view.get(key), inherited)
 
 
 def revive(base: Base, side: Side, view: View, other: View) -> View:
