@@ -365,8 +365,7 @@ def _extra(extra: Extra, target: _Target) -> Extra:
     changed = target.changed
     if Field.WHEN in changed:
         zone = when.zone if isinstance(when, Timed) else ""
-        shown = iana_zone(windows_zone(zone) or "")
-        extra = replace(extra, zone="" if shown == zone else zone, floating=target.floating)
+        extra = replace(extra, zone=zone, floating=target.floating)
     if Field.REPEAT in changed:
         extra = replace(extra, rule="" if not rule or _reads_back(rule, when) else rule)
     if changed & {Field.TYPE, Field.CATEGORIES}:

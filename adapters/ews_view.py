@@ -137,10 +137,13 @@ def body_text(body: Body) -> str:
 
 
 def zone_of(item: EwsItem, owner: Owner) -> str:
-    """The IANA zone of an item: the one that was written, while Windows's name for it is unchanged."""
-    said = extra_of(item).zone
-    if said and same_zone(said, item.zone_id):
-        return said
+    """The IANA zone of an item: the one that was written, while Windows's name for it is unchanged.
+
+    Of the many places that share a Windows zone, the user's own is the likeliest.
+    """
+    for name in (extra_of(item).zone, owner.zone):
+        if name and same_zone(name, item.zone_id):
+            return name
     shown = iana_zone(item.zone_id) if item.zone_id else owner.zone
     if shown is None and item.is_series:
         raise Unreadable(
