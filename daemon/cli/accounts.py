@@ -87,11 +87,11 @@ def as_json(one: CalendarInfo, account: str, config: Config) -> dict[str, str | 
         "primary": one.primary,
         "writable": one.writable,
         "color": one.color,
-        "route": _route(one, account, config),
+        "route": route_of(one, account, config),
     }
 
 
-def _route(one: CalendarInfo, account: str, config: Config) -> str | None:
+def route_of(one: CalendarInfo, account: str, config: Config) -> str | None:
     """The config's name for a calendar; None: Datebook has nothing to do with it."""
     names = {one.id, one.id.rstrip("/"), one.name, *(("primary",) if one.primary else ())}
     for name, route in config.routes.items():
@@ -109,7 +109,7 @@ def show_calendars(offered: Sequence[CalendarInfo], account: str, config: Config
     rights = {True: "read, write", False: "read only", None: "not told"}
     for one in offered:
         name = plain(one.name) + (" (primary)" if one.primary else "")
-        rows.append((name, rights[one.writable], _route(one, account, config) or "-", plain(one.id)))
+        rows.append((name, rights[one.writable], route_of(one, account, config) or "-", plain(one.id)))
     inks = [[Ink.FAINT] * 4, *([Ink.STRONG, Ink.PLAIN, Ink.PLAIN, Ink.FAINT] for _ in offered)]
     shell.out.table(rows, inks)
 

@@ -13,7 +13,7 @@ from config.load import parse_config
 from config.node import instead
 from config.schema import AccountConfig, Config, SecretRef, SecretSource, Service
 from daemon.cli import keeping
-from daemon.cli.accounts import as_json, explain_refusal, opened, show_calendars, show_findings
+from daemon.cli.accounts import as_json, explain_refusal, opened, route_of, show_calendars, show_findings
 from daemon.cli.asking import ask, ask_password, ask_which
 from daemon.cli.shell import Exit, Shell
 from daemon.control import ControlLost, NoDaemon, Request
@@ -174,11 +174,10 @@ def _with_route(args: argparse.Namespace, draft: Draft, offered: Sequence[Calend
     wish = args.calendar or _chosen(offered, shell)
     with closing(opened(args.account, draft.config, shell)) as door, closing(door.open(wish)):
         pass  # raises Missing, with the names that there are
-    direction = _direction(args, _meant(wish, offered), shell)
-    taken = draft.config.routes
-    for route in taken.values():
-        if route.account == args.account and route.calendar.casefold() == wish.casefold():
-            return draft
+    meant, taken = _meant(wish, offered), draft.config.routes
+    direction = _direction(args, meant, shell)
+    if meant and route_of(meant, args.account, draft.config):
+        return draft
     names = (args.account, *(f"{args.account}-{number}" for number in range(2, len(taken) + 3)))
     name = next(name for name in names if name not in taken)
     return draft.grown("calendars", name, {"account": args.account, "calendar": wish, "direction": direction.value})

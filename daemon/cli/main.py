@@ -15,7 +15,7 @@ from config.places import find_places
 from daemon.cli import register
 from daemon.cli.screen import Ink, Screen, plain
 from daemon.cli.shell import Exit, Shell
-from daemon.core.errors import ConfigError, DatebookError, UsageError
+from daemon.core.errors import ConfigError, DatebookError, Unavailable, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +52,10 @@ def show_error(error: DatebookError, err: Screen) -> None:
 
 
 def _cure_of(error: DatebookError) -> str:
-    return str(getattr(error, "what_to_do", "") or getattr(error, "cure", "") or getattr(error, "reason", ""))
+    said = str(getattr(error, "what_to_do", "") or getattr(error, "cure", "") or getattr(error, "reason", ""))
+    if not said and isinstance(error, Unavailable):
+        return "Check the address and the network, then give the command again."
+    return said
 
 
 def _code_of(error: DatebookError) -> int:
