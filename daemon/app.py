@@ -19,6 +19,7 @@ from adapters.secrets import Kind, Secret
 from config.load import load
 from config.places import Places, make_state
 from config.schema import AccountConfig, Config, SecretRef, Service
+from config.zone import system_zone
 from daemon.clock import Clock, SystemClock
 from daemon.core.errors import ConfigError, ConfigProblem, JournalError, Missing
 from daemon.core.model import Activity
@@ -263,12 +264,13 @@ def bind(config: Config, journal: Journal, clock: Clock) -> Marker:
     bound = journal.get_meta("store")
     if bound is not None:
         shared = journal.get_meta("shared") == "1"
-        return Marker(bound, journal.get_meta("timezone") or config.timezone, shared)
+        return Marker(bound, journal.get_meta("timezone") or config.timezone or "UTC", shared)
+    zone = config.timezone or system_zone(os.environ)
     config.store.mkdir(parents=True, exist_ok=True)
-    folder = FileStore(config.store, zone=config.timezone, clock=clock.now, types=config.types)
+    folder = FileStore(config.store, zone=config.timezone or "UTC", clock=clock.now, types=config.types)
     marker = folder.marker()
     if marker is None:
-        marker = Marker(str(uuid.uuid4()), config.timezone, config.shared)
+        marker = Marker(str(uuid.uuid4()), zone, config.shared)
         make_marker(config.store, marker)
     journal.set_meta("timezone", marker.timezone)
     journal.set_meta("shared", "1" if marker.shared else "0")
@@ -278,7 +280,7 @@ def bind(config: Config, journal: Journal, clock: Clock) -> Marker:
 
 def check_store(config: Config, journal: Journal, clock: Clock) -> None:
     """Whether the store that the journal is bound to stands where the config says. Raises Missing."""
-    folder = FileStore(config.store, zone=config.timezone, clock=clock.now, types=config.types)
+    folder = FileStore(config.store, zone=config.timezone or "UTC", clock=clock.now, types=config.types)
     marker = folder.marker()
     if marker is None:
         raise Missing(

@@ -18,7 +18,6 @@ import structlog
 from config.load import load
 from config.places import Places, make_state
 from daemon.app import App, bind, build, open_journal
-from daemon.board_state import Setup
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control_server import ControlServer
@@ -32,8 +31,9 @@ from daemon.orders import ORDERS
 from daemon.passes import Synced
 from daemon.progress import Progress
 from daemon.reports import Report, trouble_of
+from daemon.setup import Setup
 from daemon.standing import standing
-from daemon.status import CalendarState, CalendarStatus, Problem, Status, health
+from daemon.status import AccountStatus, CalendarState, CalendarStatus, Life, Problem, Status, health
 from daemon.status_file import write_status
 from daemon.watch import Watcher
 
@@ -174,10 +174,29 @@ def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarSt
     return replace(calendar, state=state, last_sync=route.last_sync or calendar.last_sync)
 
 
+def leave_status(app: App) -> None:
+    """After a command that worked without a daemon: the status file says how things stand, and that none runs."""
+    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    moment = app.clock.now()
+    status = Status(
+        version=metadata.version("datebook"),
+        pid=os.getpid(),
+        started=moment,
+        updated=moment,
+        store=now.store,
+        accounts={name: AccountStatus() for name in app.config.accounts},
+        calendars=now.calendars,
+        problems=now.problems,
+        conflicts=now.conflicts,
+    )
+    with suppress(OSError):
+        write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
+
+
 def run(places: Places) -> int:
     """Run the daemon in the foreground. Raises ConfigError, AlreadyRunning, JournalError."""
     clock = SystemClock()
-    set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock)  # type: ignore[arg-type]
+    set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock.now)
     config = load(places.config)
     make_state(places)
     with ExitStack() as stack:

@@ -1,0 +1,166 @@
+"""`why`, `list`, `conflicts`, `resolve`, `log`, `undo` and `restore`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from daemon.cli.order import carry_out
+from daemon.cli.screen import Ink, counted, day_and_time, plain, shortened
+from daemon.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from daemon.cli.register import Commands
+
+_WHY = "Shows the whole path to the decision about one file: why it is or is not in the calendar, and the cure."
+_LIST = "Lists the activities that fit the filters, and says how many each filter hides."
+_CONFLICTS = "Shows both values of every open conflict."
+_RESOLVE = "Takes one side's value for every open conflict of a file."
+_LOG = "Shows what was done, by whom, before and after; newest first."
+_UNDO = "Takes one entry of the log back, on both sides, before it returns."
+_RESTORE = "Brings a file back from the trash, and its event with it."
+_FILE = "a file of the store"
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands."""
+    why = commands.add("why", _why, "why a file is or is not in the calendar", _WHY, json=True)
+    why.add_argument("file", metavar="FILE", help=_FILE)
+    listing = commands.add("list", _list, "the activities", _LIST, json=True)
+    listing.add_argument("--owner", metavar="MAIL", help="of this person")
+    listing.add_argument("--type", metavar="TYPE", help="of this type")
+    listing.add_argument("--status", metavar="STATUS", help="confirmed, tentative or cancelled")
+    listing.add_argument("--from", metavar="DATE", help="that begin on this day or later")
+    listing.add_argument("--to", metavar="DATE", help="that begin on this day or before")
+    listing.add_argument("--done", action="store_true", help="that are done")
+    listing.add_argument("--open", action="store_true", help="that are not done")
+    listing.add_argument("--text", metavar="TEXT", help="with this text anywhere")
+    commands.add("conflicts", _conflicts, "what both sides changed", _CONFLICTS, json=True)
+    resolve = commands.add("resolve", _resolve, "take one side of a conflict", _RESOLVE, json=True)
+    resolve.add_argument("file", metavar="FILE", help=_FILE)
+    resolve.add_argument("--keep", choices=("file", "calendar"), required=True, help="whose value stays")
+    resolve.add_argument("--field", metavar="FIELD", help="only this field, as `conflicts` names it")
+    log = commands.add("log", _log, "what was done", _LOG, json=True)
+    log.add_argument("file", metavar="FILE", nargs="?", help=_FILE)
+    log.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many entries (default 100)")
+    undo = commands.add("undo", _undo, "take something back", _UNDO, json=True)
+    undo.add_argument("entry", metavar="ENTRY", type=int, help="the number that `log` shows")
+    restore = commands.add("restore", _restore, "bring back from the trash", _RESTORE, json=True)
+    restore.add_argument("file", metavar="FILE", help="the name that the file had")
+
+
+def _given(args: argparse.Namespace) -> str:
+    """A path as the daemon can understand it, whatever folder this command was given in."""
+    from pathlib import Path
+
+    here = Path(args.file)
+    return str(here.absolute()) if here.is_absolute() or here.exists() else args.file
+
+
+def _why(args: argparse.Namespace, shell: Shell) -> int:
+    reply = carry_out(shell, "why", {"file": _given(args)})
+    if args.json:
+        shell.json(reply.data)
+        return reply.code
+    data: Mapping[str, Any] = reply.data
+    where = f" in {data['calendar']}" if data["calendar"] else ""
+    ink = Ink.GOOD if data["state"] == "synced" else Ink.WARN
+    shell.out.line(f"{plain(data['file'])}: {shell.out.ink(data['state'], ink)}{where}")
+    shell.out.line(f"  {plain(data['reason'])}")
+    if data["cure"]:
+        shell.out.line(f"  {plain(data['cure'])}")
+    return reply.code
+
+
+def _list(args: argparse.Namespace, shell: Shell) -> int:
+    names = ("owner", "type", "status", "from", "to", "done", "open", "text")
+    reply = carry_out(shell, "list", {name: getattr(args, name) for name in names})
+    if args.json:
+        shell.json(reply.data)
+        return reply.code
+    rows: Sequence[Mapping[str, Any]] = reply.data["activities"]  # type: ignore[assignment]  # as the order has it
+    if rows:
+        shell.out.table([_activity(row) for row in rows])
+    hidden: Mapping[str, int] = reply.data["hidden"]  # type: ignore[assignment]
+    shell.out.line(counted(len(rows), "activity", "activities"))
+    for name, many in hidden.items():
+        shell.out.line(f"  the filter on {name} hides {many:,}")
+    return reply.code
+
+
+def _activity(row: Mapping[str, Any]) -> list[str]:
+    start = str(row["start"] or "unscheduled")[:16].replace("T", " ")
+    subject = shortened(plain(row["subject"]), 50)
+    mark = "done" if row["done"] else row["state"]
+    return [start, row["type"], subject, mark, plain(row["file"])]
+
+
+def _conflicts(args: argparse.Namespace, shell: Shell) -> int:
+    reply = carry_out(shell, "conflicts", {})
+    if args.json:
+        shell.json(reply.data)
+        return reply.code
+    rows: Sequence[Mapping[str, Any]] = reply.data["conflicts"]  # type: ignore[assignment]  # as the order has it
+    if not rows:
+        shell.out.line("There are no conflicts.")
+    for row in rows:
+        shell.out.line(f"{plain(row['file'])}: {shell.out.ink(row['field'], Ink.STRONG)} ({row['calendar']})")
+        shell.out.line(f"  file      {_value(row['file_value'])}")
+        shell.out.line(f"  calendar  {_value(row['calendar_value'])}")
+        shell.out.line(f"  datebook resolve {plain(row['file'])} --keep file|calendar")
+    return reply.code
+
+
+def _value(text: str | None) -> str:
+    return "(nothing)" if text is None else shortened(plain(text), 100)
+
+
+def _resolve(args: argparse.Namespace, shell: Shell) -> int:
+    order = {"file": _given(args), "keep": args.keep, "field": args.field or ""}
+    reply = carry_out(shell, "resolve", order)
+    if args.json:
+        shell.json(reply.data)
+    else:
+        many = counted(int(str(reply.data["resolved"])), "conflict")
+        shell.out.line(f"{many} resolved: the {args.keep}'s value stays on both sides.")
+    return reply.code
+
+
+def _log(args: argparse.Namespace, shell: Shell) -> int:
+    given = _given(args) if args.file else ""
+    reply = carry_out(shell, "log", {"file": given, "limit": args.limit})
+    if args.json:
+        shell.json(reply.data)
+        return reply.code
+    rows: Sequence[Mapping[str, Any]] = reply.data["entries"]  # type: ignore[assignment]  # as the order has it
+    now = shell.now()
+    for row in rows:
+        when = day_and_time(datetime.fromisoformat(row["when"]), now)
+        head = f"{row['id']:>5}  {when}  {row['action']} {row['side']}  {plain(row['file'] or row['uid'])}"
+        shell.out.line(f"{head}  by {row['by']}: {plain(row['reason'])}")
+        for name in sorted({*row["before"], *row["after"]}):
+            before, after = _value(row["before"].get(name)), _value(row["after"].get(name))
+            shell.out.line(f"         {name}: {before} -> {after}" if row["before"] else f"         {name}: {after}")
+    if not rows:
+        shell.out.line("Nothing was done yet.")
+    return reply.code
+
+
+def _undo(args: argparse.Namespace, shell: Shell) -> int:
+    reply = carry_out(shell, "undo", {"entry": args.entry})
+    if args.json:
+        shell.json(reply.data)
+    else:
+        shell.out.line(f"Entry {args.entry} is taken back on both sides.")
+    return reply.code
+
+
+def _restore(args: argparse.Namespace, shell: Shell) -> int:
+    reply = carry_out(shell, "restore", {"file": args.file})
+    if args.json:
+        shell.json(reply.data)
+    else:
+        shell.out.line(f"{plain(str(reply.data['restored']))} is back.")
+    return reply.code
