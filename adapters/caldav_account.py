@@ -26,8 +26,8 @@ class CalDavAccount:
     """A user of a CalDAV server, at the address of the server, of a home or of one calendar.
 
     `secret` gives the password, or with `bearer` the token, whenever it is asked. `zone` is where floating
-    times are, `clock` gives the aware time of now. `name` stands in errors. No request is made before one
-    is needed.
+    times are, `clock` gives the aware time of now. `name` stands in errors. `organizer` is the mail address
+    that invites where a new meeting has guests. No request is made before one is needed.
     """
 
     def __init__(  # noqa: PLR0913  what the config says of an account, all by name
@@ -43,10 +43,12 @@ class CalDavAccount:
         types: Sequence[str],
         clock: Callable[[], datetime],
         name: str = "",
+        organizer: str = "",
         timeout: float = 30.0,
     ) -> None:
         self._url, self._quirks = url, quirks
         self._zone, self._types, self._clock = zone, tuple(types), clock
+        self._organizer = organizer
         self._name = name or (urlsplit(url).hostname or "")
         self._session = Session(ca=ca, timeout=timeout, store=self._name)
         self._client = CalDavClient(url, user, secret, self._session, bearer=bearer)
@@ -88,7 +90,7 @@ class CalDavAccount:
 
     def _store(self, found: Found) -> CalDavStore:
         collection = Collection(self._client, found.url, self._name, self._clock)
-        return CalDavStore(collection, self._quirks, zone=self._zone, types=self._types)
+        return CalDavStore(collection, self._quirks, zone=self._zone, types=self._types, organizer=self._organizer)
 
     def _at(self, calendar: str) -> Found | None:
         if calendar.startswith(("http://", "https://")):

@@ -21,10 +21,12 @@ _PATIENCE = 3  # failures of the server in a row, after which the rest is not tr
 class CalDavStore:
     """One calendar. The connections belong to the account that opened it."""
 
-    def __init__(self, collection: Collection, quirks: Quirks, *, zone: str, types: Sequence[str]) -> None:
+    def __init__(
+        self, collection: Collection, quirks: Quirks, *, zone: str, types: Sequence[str], organizer: str = ""
+    ) -> None:
         self._collection, self._quirks = collection, quirks
         self._reader = Reader(collection, zone, tuple(types))
-        self._writer = Writer(collection, self._reader, quirks)
+        self._writer = Writer(collection, self._reader, quirks, organizer)
         self._feed = Feed(collection, quirks, self._reader.whole)
         self._capabilities = quirks.capabilities()
 

@@ -39,6 +39,7 @@ class Writer:
     collection: Collection
     reader: Reader
     quirks: Quirks
+    organizer: str = ""  # who invites, where a new meeting has guests and names nobody
 
     def outcome(self, write: Write) -> Outcome:
         """Carry out one write; its errors are an outcome."""
@@ -56,8 +57,15 @@ class Writer:
             return error
 
     def _create(self, write: Create) -> Outcome:
+        # What a file says beyond its view stays out of it: it never travels.
         body = ics_codec.compose(
-            write.uid, write.view, zone=self.reader.zone, now=self.collection.clock(), local=write.local
+            write.uid,
+            write.view,
+            zone=self.reader.zone,
+            now=self.collection.clock(),
+            floating=write.floating,
+            organizer=self.organizer,
+            client_schedules=self._schedules(write),
         )
         item = self.collection.id + resource_name(write.uid)
         condition = {"If-None-Match": "*"} if self.quirks.conditional_create else {}
@@ -67,6 +75,10 @@ class Writer:
         if response.status == _PRECONDITION_FAILED and not conditions_named(response):
             return self._there_already(item, write, body)
         return self._error(response, item)
+
+    def _schedules(self, write: Create | Update) -> bool:
+        """Whether the server is to leave the mail to us, who send none (RFC 6638 section 7.1)."""
+        return self.quirks.suppresses_mail and not write.notify
 
     def _there_already(self, item: str, write: Create, body: bytes) -> Outcome:
         """An earlier attempt of ours, whose answer was lost, or another event."""
@@ -82,7 +94,16 @@ class Writer:
         if not write.ref.version:
             return self._mismatch("its version is not known: it has to be read first", write.ref.id)
         raw = write.raw or self._raw_of(write.ref)
-        body = ics_codec.patch(raw, write.patch, zone=self.reader.zone, now=self.collection.clock(), uid=write.uid)
+        body = ics_codec.patch(
+            raw,
+            write.patch,
+            zone=self.reader.zone,
+            now=self.collection.clock(),
+            uid=write.uid,
+            types=self.reader.types,
+            organizer=self.organizer,
+            client_schedules=self._schedules(write),
+        )
         response = self._put(write.ref.id, body, {"If-Match": write.ref.version})
         if response.status in _STORED:
             return self._written(write.ref.id, body, response)

@@ -183,7 +183,11 @@ def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callab
         url = servers.calendar(server)
         account = caldav_account(server, url, quirks)
         servers.stack.callback(account.close)
-        expire = (lambda: server.ask("POST", urljoin(url, "/.expire")) and None) if program is null_dav else None
+        expire = (
+            (lambda: server.ask("POST", urljoin(url, "/.expire")) and None)
+            if program in {null_dav, paged_null_dav}
+            else None
+        )
         return World(account.open(url), CalDavHand(server, url), expire)
 
     return make
@@ -205,6 +209,12 @@ GOOGLE_LIKE = Manners(
     Capabilities(versions_creates=False, versions_deletes=False), tells_versions=False, inline=True
 )  # fmt: skip
 
+
+def paged_null_dav() -> Program:
+    """A server that sends changes three at a time."""
+    return null_dav(page=3)
+
+
 WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
     "memory": _memory(Manners()),
     "memory like Graph": _memory(GRAPH_LIKE),
@@ -213,6 +223,7 @@ WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
     "null": _caldav(null_dav),
     "null without sync": _caldav(null_dav, Quirks(sync=False, listing=Listing.QUERY)),
     "null, small batches": _caldav(null_dav, Quirks(read_batch=7, conditional_delete=False)),
+    "null, in pages": _caldav(paged_null_dav),
     "radicale": _caldav(radicale),
     "xandikos": _caldav(xandikos),
     "exchange": _exchange,
