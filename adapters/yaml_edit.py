@@ -20,7 +20,9 @@ class Editor:
     """Collects edits of one document; they are carried out together by `text`."""
 
     def __init__(self, doc: Document, rank: Mapping[str, int], *, quote: bool = False) -> None:
-        self.doc = doc
+        text = doc.text
+        self._added = "" if text.endswith(("\n", "\r")) else doc.newline  # every line ends while it is edited
+        self.doc = doc._replace(text=text + self._added)
         self._rank = rank
         self._style = '"' if quote else ""
         self._splices: list[tuple[int, int, str]] = []
@@ -31,11 +33,12 @@ class Editor:
         pieces = []
         at = 0
         for start, end, new in sorted(self._splices, key=lambda splice: splice[:2]):
-            if start < at and new:
+            if start < at:
                 raise Unpatchable
             pieces += [source[at:start], new]
-            at = max(at, end)
-        return "".join([*pieces, source[at:]])
+            at = end
+        text = "".join([*pieces, source[at:]])
+        return text.removesuffix(self._added) if self._added else text
 
     def set(self, table: Table, name: str, written: Written) -> None:
         """Give a key of a map this value, adding it near its relatives where it is missing."""
@@ -82,7 +85,7 @@ class Editor:
         for key, value in entries:
             if key.text in names:
                 self._check_own_line(key)
-                self._remove_lines(self.doc.line_start(key.start), self.doc.next_line(value.end))
+                self._splices.append((self.doc.line_start(key.start), self.doc.next_line(value.end), ""))
 
     def edit_list(self, listing: Listing, removed: Collection[int], added: Sequence[Written]) -> None:
         """Take items out of a list and add some at its end. At least one item stays."""
@@ -95,7 +98,7 @@ class Editor:
             return
         for i in removed:
             self._prefix(items[i])
-            self._remove_lines(self.doc.line_start(items[i].start), self.doc.next_line(items[i].end))
+            self._splices.append((self.doc.line_start(items[i].start), self.doc.next_line(items[i].end), ""))
         prefix = self._prefix(items[-1])
         lines = "".join(block_item(item, prefix, self.doc.newline) for item in added)
         if lines:
@@ -169,7 +172,7 @@ class Editor:
         if header.group() != "|-" or block[0] != "|":
             self._splices.append((*header.span(), block[0]))
         end = self.doc.next_line(node.end) if node.end > body else body
-        self._splices.append((body, end, self._cut(block[1], end)))
+        self._splices.append((body, end, block[1]))
         return True
 
     def _replace_entry(self, entry: tuple[Scalar, Node], written: Written) -> None:
@@ -177,7 +180,7 @@ class Editor:
         self._check_own_line(key)
         start, end = self.doc.line_start(key.start), self.doc.next_line(node.end)
         lines = block_entry(key.text, written, self.doc.column(key.start), self.doc.newline)
-        self._splices.append((start, end, self._cut(lines, end)))
+        self._splices.append((start, end, lines))
 
     def _replace_in_flow(self, entry: tuple[Scalar, Node], written: Written) -> None:
         key, node = entry
@@ -213,21 +216,8 @@ class Editor:
 
     def _insert_lines(self, offset: int, lines: str) -> None:
         """Put whole lines behind the line of an offset."""
-        source = self.doc.text
-        at = offset if offset and source[offset - 1] in "\r\n" else self.doc.next_line(offset)
-        if at == len(source) and source and source[-1] not in "\r\n":
-            lines = self.doc.newline + lines.removesuffix(self.doc.newline)
+        at = offset if offset and self.doc.text[offset - 1] in "\r\n" else self.doc.next_line(offset)
         self._splices.append((at, at, lines))
-
-    def _remove_lines(self, start: int, end: int) -> None:
-        source = self.doc.text
-        if end == len(source) and source[-1] not in "\r\n":
-            start -= len(self.doc.newline) if source[:start].endswith(self.doc.newline) else 0
-        self._splices.append((start, end, ""))
-
-    def _cut(self, lines: str, end: int) -> str:
-        at_end = end == len(self.doc.text) and self.doc.text[-1:] not in ("\r", "\n")
-        return lines.removesuffix(self.doc.newline) if at_end else lines
 
     def _check_own_line(self, key: Scalar) -> None:
         if self.doc.text[self.doc.line_start(key.start) : key.start].strip(" "):
