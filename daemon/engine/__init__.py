@@ -112,7 +112,6 @@ class Engine:
                 result.wrote += applied.wrote
                 result.touched |= applied.touched
                 result.again = _earliest(result.again, applied.again)
-                self._adopted(route)
                 row = self.journal.route(route) or row
                 if not applied.reread:
                     break
@@ -151,11 +150,6 @@ class Engine:
         assert row is not None  # noqa: S101  it was just made
         return row
 
-    def _adopted(self, route: str) -> None:
-        row = self.journal.route(route)
-        if row is not None and not row.adopted:
-            self.journal.set_route(route, adopted=1)
-
     def _poll(self, row: RouteRow, store: Store) -> int:
         mode = self.around.routes[row.name].private_events
         remembered = self.journal.route(row.name) or row
@@ -166,7 +160,10 @@ class Engine:
             ours = known is not None and known.origin == "file"
             return seen if ours else conceal(seen, mode)
 
-        return Poll(remembered, store, self.journal, self.clock, hide).run()
+        read = Poll(remembered, store, self.journal, self.clock, hide).run()
+        if not remembered.adopted:
+            self.journal.set_route(row.name, adopted=1)  # what comes from here on is new
+        return read
 
     def _decider(self, route: str, store: Store) -> Decider:
         row = self.journal.route(route)

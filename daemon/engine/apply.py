@@ -27,6 +27,7 @@ from daemon.journal import Journal
 _BATCH = 500  # files whose intents share one commit
 _ON_THE_WIRE = 200  # the same for events: after an outage, this many may have to be asked for
 _SETTLE = 100  # outcomes that share one commit
+_DONE_WITH_THE_WRITE = frozenset({State.WAITING, State.HELD})  # what the last write ends
 _T = TypeVar("_T")
 
 
@@ -163,7 +164,7 @@ class Applier:
         if is_last and job.intent.kind != "name" and not (unit.file and unit.file.id in self.result.failed):
             self._settle(unit)
             self.journal.holds.spend([unit.signature])
-            if unit.file is not None and unit.decision.verdict.state is State.WAITING:
+            if unit.file is not None and unit.decision.verdict.state in _DONE_WITH_THE_WRITE:
                 self.journal.files.judge(unit.file.id, verdicts.SYNCED)
         return error
 

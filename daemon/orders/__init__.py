@@ -27,6 +27,7 @@ class Order(Protocol):
 ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "approve": plans.approve,
     "conflicts": conflicts.show,
+    "connect": plans.connect,
     "list": asking.list_activities,
     "log": logbook.show,
     "plan": plans.plan,

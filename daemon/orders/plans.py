@@ -33,6 +33,19 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     return Reply(3 if held else 0, {"actions": actions, "held": held})
 
 
+def connect(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """Fix the moment of connecting for an account's calendars: note what is there before it; write nothing."""
+    account = str(args.get("account", ""))
+    looked = app.engine.look(None)
+    if looked.error is not None:
+        raise looked.error
+    routes = [name for name, route in app.config.routes.items() if route.account == account]
+    for number, route in enumerate(routes):
+        progress(Progress(f"reading {route}", number, len(routes)))
+        app.engine.plan(route)
+    return Reply(0, {"calendars": list(routes)})
+
+
 def _held(route: str, units: list[Unit]) -> list[Json]:
     found: list[Json] = []
     for hold in Hold:
