@@ -13,6 +13,7 @@ import os
 from threading import RLock
 from typing import Protocol
 
+import structlog
 from watchdog.observers.inotify_c import (
     CallbackId,
     InotifyConstants,
@@ -24,6 +25,8 @@ from watchdog.observers.inotify_c import (
 )
 
 from daemon.watch_names import OWN_FOLDER, held_name, is_activity_name, is_watched_folder
+
+_log = structlog.get_logger("datebook.watch")
 
 _MASK = Mask(
     InotifyConstants.IN_CREATE
@@ -117,6 +120,7 @@ class Tree(WatchCallback):
             if self._closed:
                 return
             self._forget("")
+        _log.warning("watch_overflow", answer="the whole store is looked at", cure="raise fs.inotify.max_queued_events")
         try:
             self._watch("")
         except OSError as error:

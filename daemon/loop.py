@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import TypeVar
 
 import structlog
 
@@ -25,9 +26,10 @@ from daemon.reports import Report, report_of, status_line
 from daemon.schedule import Instant, has_jumped
 from daemon.setup import InForce, Setup
 from daemon.status import Life
-from daemon.workers import Crew, look_at_folder, pass_over_account
+from daemon.workers import Crew, look_at_folder, pass_over_account, say_broke
 
 _log = structlog.get_logger("datebook.loop")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +246,22 @@ class Loop:
     def _report(self, report: Report) -> None:
         self._report_at = self._clock.monotonic() + self._rhythm.status.total_seconds()
         self._reported = report
-        self._hooks.report(report)
+        self._safely("report", lambda: self._hooks.report(report))
         self._notifier.status(status_line(report))
+
+    def _safely(self, name: str, call: Callable[[], T]) -> T | None:
+        """Call a hook: a full disk under the status file must not end the daemon. None: it broke."""
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001  the loop's edge
+            say_broke(name, error)
+            return None
 
     def reload(self) -> None:
         """Read the config again and go on with it; a broken one changes nothing."""
-        self._notifier.reloading(int(self._clock.monotonic() * 1e6))
-        setup = self._hooks.reload()
+        if self._ready:
+            self._notifier.reloading(int(self._clock.monotonic() * 1e6))
+        setup = self._safely("reload", self._hooks.reload)
         if setup is not None:
             # In this order: a pass that knows the new routes never runs over the old setup.
             self._in_force.replace(setup)

@@ -104,7 +104,7 @@ def _ask_for_new_secret(crew: Crew, account: str) -> None:
     try:
         new = crew.has_new_secret(account)
     except Exception as error:  # noqa: BLE001  the loop's edge
-        _say_broke(f"secret of {account}", error)
+        say_broke(f"secret of {account}", error)
         new = False
     finally:
         crew.progress.end()
@@ -124,12 +124,12 @@ def _guarded(crew: Crew, name: str, work: Callable[[Passes], T], failed: Callabl
     except SyncError as error:
         return failed(error)
     except Exception as error:  # noqa: BLE001  the loop's edge: one broken pass must not end the daemon
-        return failed(Broke(_say_broke(name, error)))
+        return failed(Broke(say_broke(name, error)))
     finally:
         crew.progress.end()
 
 
-def _say_broke(name: str, error: Exception) -> str:
+def say_broke(name: str, error: Exception) -> str:
     """Log where in the code it broke; the error's own text may hold what is private."""
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-5:]]

@@ -1,5 +1,6 @@
 """The loop with real threads, a clock that the tests turn by hand, and small engines in place of the real one."""
 
+import errno
 import os
 import queue
 import socket
@@ -84,6 +85,7 @@ class Daemon:
         self.engine = Engine()
         self.progress = Progress(self.clock.monotonic)
         self.reports = queue.Queue()
+        self.disk_is_full = False
         self.secret_answer = lambda _account: False
         self.reloads = queue.Queue()
         self.closings = queue.Queue()
@@ -98,7 +100,7 @@ class Daemon:
 
     def make(self, **rhythm):
         hooks = Hooks(
-            report=self.reports.put,
+            report=self.take_report,
             reload=self.reloads.get_nowait,
             has_new_secret=self.answer_secret,
             draw=lambda: 0.5,
@@ -112,6 +114,11 @@ class Daemon:
             rhythm=Rhythm(**rhythm),
         )
         return self
+
+    def take_report(self, report):
+        if self.disk_is_full:
+            raise OSError(errno.ENOSPC, "no space left")
+        self.reports.put(report)
 
     def answer_secret(self, account):
         return self.secret_answer(account)
@@ -576,6 +583,14 @@ def test_the_status_is_written_at_each_change_and_every_half_minute(daemons):
     daemon.clock.turn(1)
     daemon.loop.tick()
     assert daemon.reports.get_nowait().life is Life.IDLE
+
+
+def test_a_full_disk_under_the_status_file_ends_nothing(daemons):
+    daemon = daemons().started()
+    daemon.disk_is_full = True
+    assert daemon.report() is None
+    daemon.disk_is_full = False
+    assert daemon.report().life is Life.IDLE
 
 
 def run(daemon):
