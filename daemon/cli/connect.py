@@ -254,6 +254,8 @@ def _tell_daemon(name: str, shell: Shell) -> None:
     """A running daemon takes the new config up, and tries the account again."""
     with suppress(NoDaemon):
         try:
-            ask_daemon(shell.places.control, Request("reload", {"account": name}))
+            reply = ask_daemon(shell.places.control, Request("reload", {"account": name}))
+            if reply.message:
+                shell.err.line(f"{reply.message} {reply.cure}".rstrip())
         except ControlLost as error:
             shell.err.line(f"{error} Restart it, so that it takes the account up.")

@@ -93,7 +93,9 @@ def _outlook(account: AccountStatus, now: datetime) -> str:
 def _calendars(screen: Screen, status: Status, now: datetime) -> None:
     if not status.calendars:
         return
-    rows = [("calendar", "state", "account", "direction", "last sync", "linked", "waiting", "trouble")]
+    rows: list[tuple[str, ...]] = [
+        ("calendar", "state", "account", "direction", "last sync", "linked", "waiting", "trouble")
+    ]
     rows += [_calendar(name, calendar, now) for name, calendar in status.calendars.items()]
     screen.line()
     _state_table(screen, rows, [calendar.state for calendar in status.calendars.values()])
