@@ -14,7 +14,29 @@ from daemon.core.errors import ConfigError, UsageError
 
 EXAMPLE = (Path(__file__).parents[2] / "config" / "example.yaml").read_bytes()
 PLACE, HOME = Path("/etc/datebook/config.yaml"), Path("/home/anna")
-YAMLS_OWN = ": # - { } [ ] ' \" &a *a !x | > ? % @ ~ null 0 <<:".split()
+YAMLS_OWN = [
+    ":",
+    "#",
+    "-",
+    "{",
+    "}",
+    "[",
+    "]",
+    "'",
+    '"',
+    "&a",
+    "*a",
+    "!x",
+    "|",
+    ">",
+    "?",
+    "%",
+    "@",
+    "~",
+    "null",
+    "0",
+    "<<:",
+]
 ODD = [
     b"",
     b" ",
