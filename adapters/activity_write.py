@@ -27,7 +27,9 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     doc = _load(raw)
     before = document_activity(doc, zone=zone)
     wanted = _after(before.view, patch, zone)
-    changes = {key: wanted.get(key) for key in patch if key.field is not Field.CATEGORIES}
+    changes = {key: wanted.get(key) for key in patch if wanted.get(key) != before.view.get(key)}
+    if not changes and (not uid or uid == before.uid):
+        return raw
     for quote, whole in ((False, False), (True, False), (True, True)):
         try:
             written = _patched(doc, before, changes, wanted, zone=zone, uid=uid, quote=quote, whole=whole)

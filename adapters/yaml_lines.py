@@ -9,6 +9,7 @@ from typing import NamedTuple
 from adapters.yaml_tree import Listing, Node, Scalar, Stumble, Table, YamlFault, compose
 
 MAX_BYTES = 1 << 20
+MAX_LINE = 10_000  # characters of a line that is read forgivingly
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
 
 
@@ -131,6 +132,8 @@ _ADDRESS_LINE = re.compile(r"[ ]*-[ \t]+(?P<value>\"[^\r\n]*\"[ \t]*<[^<>\r\n]+>
 
 def _repairable(text: str, offset: int, one_line: Callable[[str], bool], done: list[Repair]) -> Repair | None:
     start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    if not _LINE_END.search(text, start, start + MAX_LINE) and len(text) > start + MAX_LINE:
+        return None
     found = _KEY_LINE.match(text, start)
     if found and one_line(found["key"]) and found["value"] and found["value"][0] not in "|>!&*#":
         repair = Repair(*found.span("value"))
