@@ -12,6 +12,7 @@ import pytest
 
 from config.load import load
 
+SCHEMA = Path(__file__).parents[2] / "config" / "activity.schema.json"
 COMMAND = [sys.executable, "-m", "daemon"]
 
 
@@ -57,6 +58,8 @@ def test_it_makes_store_marker_config_and_state_and_asks_nothing(datebook, tmp_p
     assert (config.store, config.owner, config.timezone) == (tmp_path / "D", "me@example.com", "Europe/Helsinki")
     assert (tmp_path / "D" / ".datebook" / "store.yaml").exists()
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert (tmp_path / "D" / ".datebook" / "activity.schema.json").read_bytes() == SCHEMA.read_bytes()
+    assert "activity.schema.json" in (tmp_path / "D" / ".vscode" / "settings.json").read_text()
     assert "datebook connect" in done.stdout
 
 
