@@ -41,24 +41,20 @@ class Collection:
         """The absolute URL of an item; "" is the collection itself."""
         return self.origin + to_href(item) if item else self.url
 
-    def propfind(self, body: bytes, *, depth: int) -> Multistatus:
+    def propfind(self, body: bytes, *, depth: int, props: bool = True) -> Multistatus:
         """PROPFIND on the collection. Raises any StoreError."""
-        return self.multistatus("PROPFIND", body, {"Depth": str(depth)})
+        return self.read(self.send("PROPFIND", "", body, {**XML_TYPE, "Depth": str(depth)}), props=props)
 
-    def report(self, body: bytes, *, depth: str | None = "1") -> Multistatus:
-        """REPORT on the collection. Raises any StoreError."""
-        return self.multistatus("REPORT", body, {} if depth is None else {"Depth": depth})
+    def report(self, body: bytes) -> Multistatus:
+        """REPORT on the collection and its members. Raises any StoreError."""
+        return self.read(self.send("REPORT", "", body, {**XML_TYPE, "Depth": "1"}), props=False)
 
-    def multistatus(self, method: str, body: bytes, headers: Mapping[str, str]) -> Multistatus:
-        """Send a request to the collection that a multistatus answers. Raises any StoreError."""
-        return self.read(self.send(method, "", body, {**XML_TYPE, **headers}))
-
-    def read(self, response: Response) -> Multistatus:
-        """The multistatus in an answer. Raises any StoreError."""
+    def read(self, response: Response, *, props: bool = True) -> Multistatus:
+        """The multistatus in an answer; without `props`, ETags and data alone. Raises any StoreError."""
         if response.status not in {OK, MULTISTATUS}:
             raise self.error(response)
         try:
-            return read_multistatus(response.body, urlsplit(response.url).path)
+            return read_multistatus(response.body, urlsplit(response.url).path, props=props)
         except NotXml as error:
             raise Unavailable(f"{error} (status {response.status})", store=self.store, uncertain=False) from error
 

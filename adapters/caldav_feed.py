@@ -111,7 +111,7 @@ class Feed:
         if self._quirks.listing is Listing.QUERY:
             answer = self._collection.report(query())
         else:
-            answer = self._collection.propfind(_LISTING, depth=1)
+            answer = self._collection.propfind(_LISTING, depth=1, props=False)
             if not any(self._is_collection(member.id) for member in answer.members):
                 raise self._short()
         if answer.truncated:
@@ -142,7 +142,7 @@ class Feed:
         if response.status == GONE:
             raise self._expired("the sync-token is gone")
         try:
-            return self._collection.read(response)
+            return self._collection.read(response, props=False)
         except (Refused, VersionMismatch, Full, CursorExpired) as error:
             # Servers say "unknown token" with 400, 403, 409, 410, 412 and 507; listing anew is always safe.
             self._refused += 1

@@ -39,7 +39,7 @@ class Reader:
         if response.status not in {OK, MULTISTATUS}:
             raise self.collection.error(response)
         try:
-            answer = read_multistatus(response.body, self.collection.id)
+            answer = read_multistatus(response.body, self.collection.id, props=False)
         except NotXml:
             return self._halves(ids, response)
         return self._sorted_out(ids, {member.id: member for member in answer.members})

@@ -7,8 +7,9 @@ never an empty listing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -102,23 +103,25 @@ def query(uid: str | None = None) -> bytes:
     ).encode()
 
 
-def read_multistatus(body: bytes, base: str) -> Multistatus:
-    """Read a multistatus whose relative hrefs are relative to the path `base`. Raises NotXml."""
-    root = _parse(body)
-    if root.tag != _MULTISTATUS:
-        root = next(iter(root.iter(_MULTISTATUS)), root)
-        if root.tag != _MULTISTATUS:
-            raise NotXml("the answer is XML, but no multistatus")
+def read_multistatus(body: bytes, base: str, *, props: bool = True) -> Multistatus:
+    """Read a multistatus whose relative hrefs are relative to the path `base`. Raises NotXml.
+
+    Without `props` the members have only what stands in their own fields, and the document is let go of
+    while it is read: a listing of 10,000 would take 20 MiB.
+    """
     members: list[Member] = []
     truncated = False
-    for response in root.iterchildren(_RESPONSE):
-        read = list(_members(response, base))
-        if len(read) == 1 and read[0].status == _TRUNCATED:
-            truncated = True
-            continue
-        members += read
-    token = root.findtext(_TOKEN, "").strip()
-    return Multistatus(tuple(members), token, truncated)
+    try:
+        responses = _Responses(body, keep=props)
+        for response in responses:
+            read = list(_members(response, base, keep=props))
+            if len(read) == 1 and read[0].status == _TRUNCATED:
+                truncated = True
+                continue
+            members += read
+    except etree.XMLSyntaxError as error:
+        raise NotXml("the answer is no XML, or only half of it") from error
+    return Multistatus(tuple(members), responses.token(), truncated)
 
 
 def conditions_of(body: bytes) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -169,6 +172,40 @@ def plain_etag(etag: str) -> str:
     return etag.strip().removeprefix("W/")
 
 
+class _Responses:
+    """The responses of a multistatus, one by one while the document is parsed."""
+
+    def __init__(self, body: bytes, *, keep: bool) -> None:
+        self._keep = keep
+        self._parsing = etree.iterparse(
+            BytesIO(body), events=("end",), tag=_RESPONSE,
+            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[etree._Element]:
+        last: etree._Element | None = None
+        for _, response in self._parsing:
+            yield response
+            if self._keep:
+                continue
+            response.clear()
+            # The element itself is still the parser's; the one before it is not.
+            parent = last.getparent() if last is not None else None
+            if last is not None and parent is not None:
+                parent.remove(last)
+            last = response
+
+    def token(self) -> str:
+        """The sync-token, once all is read. Raises NotXml for what is no multistatus."""
+        root = self._parsing.root
+        if root is None or root.getroottree().docinfo.doctype:
+            raise NotXml("the answer has a document type, as no CalDAV server sends it")
+        whole = next(root.iter(_MULTISTATUS), None)
+        if whole is None:
+            raise NotXml("the answer is XML, but no multistatus")
+        return whole.findtext(_TOKEN, "").strip()
+
+
 def _parse(body: bytes) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
@@ -182,7 +219,7 @@ def _parse(body: bytes) -> etree._Element:
     return root
 
 
-def _members(response: etree._Element, base: str) -> Iterable[Member]:
+def _members(response: etree._Element, base: str, *, keep: bool) -> Iterable[Member]:
     hrefs: list[str] = []
     status: int | None = None
     conditions: frozenset[str] = frozenset()
@@ -201,10 +238,12 @@ def _members(response: etree._Element, base: str) -> Iterable[Member]:
     if status == _OK:
         status = None
     for href in hrefs:
-        yield _member(href, status, props, conditions)
+        yield _member(href, status, props, conditions, keep=keep)
 
 
-def _member(item: str, status: int | None, props: dict[str, etree._Element], conditions: frozenset[str]) -> Member:
+def _member(
+    item: str, status: int | None, props: dict[str, etree._Element], conditions: frozenset[str], *, keep: bool
+) -> Member:
     etag, data, kind = props.get(_ETAG), props.get(_DATA), props.get(_TYPE)
     return Member(
         item,
@@ -212,7 +251,7 @@ def _member(item: str, status: int | None, props: dict[str, etree._Element], con
         plain_etag(etag.text or "") if etag is not None else "",
         _network_lines(data.text) if data is not None and data.text else None,
         (kind.text or "").lower() if kind is not None else "",
-        props,
+        props if keep else {},
         conditions,
     )
 
