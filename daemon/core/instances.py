@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from daemon.core.fields import effective, equal, moved, said
+from daemon.core.fields import ROWS, effective, equal, moved, said
 from daemon.core.model import Base, Blank, Field, Half, Key, Original, Value, View
 from daemon.core.plan import Side
 
@@ -41,6 +41,8 @@ def skipped(value: Value | None) -> frozenset[Original]:
 def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
     """Whether a side has changed what it says about an instance that it still has."""
     keys = {key for key in (*base.pairs, *view) if key.instance == original}
+    if side is Side.CALENDAR:
+        keys = {key for key in keys if not ROWS[key.field].file_decides}
     return any(_news(key, getattr(base.pair(key), side.value), view) for key in keys)
 
 
