@@ -14,6 +14,10 @@ from typing import Protocol
 from daemon.core.errors import SyncError
 
 
+class Stopping(SyncError):
+    """The program is to end: the write in hand is finished and settled, and no other is begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What a look at the folder found.

@@ -28,7 +28,7 @@ from daemon.logs import set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
-from daemon.passes import Synced
+from daemon.passes import Stopping, Synced
 from daemon.progress import Progress
 from daemon.reports import Report, trouble_of
 from daemon.setup import Setup
@@ -64,9 +64,15 @@ class Service:
         self.watcher = Watcher(self.app.config.store, self._tell, clock=self.clock)
 
     def _with_syncer(self, app: App) -> App:
-        around = replace(app.engine.around, progress=lambda _done: self.progress.beat())
+        around = replace(app.engine.around, progress=self._get_on)
         app.engine.around = around
         return replace(app, syncer=self._sync_now)
+
+    def _get_on(self, _done: int) -> None:
+        """A worker has got a step further; at the end of the program it takes no other."""
+        self.progress.beat()
+        if self.progress.stopping:
+            raise Stopping("the program ends")
 
     def _setup(self) -> Setup:
         app = self.app

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from daemon.clock import Clock
 from daemon.core.errors import StoreError, SyncError
@@ -17,7 +18,7 @@ from daemon.core.privacy import conceal
 from daemon.core.setting import Setting
 from daemon.core.store import Folder, Seen, Store
 from daemon.engine.apply import Applier
-from daemon.engine.decide import Decider, Unit, when_to_look
+from daemon.engine.decide import Decider, Unit, concerns_the_guard
 from daemon.engine.holds import keep_holds
 from daemon.engine.look import FolderEyes, Router
 from daemon.engine.outcomes import Applied
@@ -27,6 +28,7 @@ from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, instant
 from daemon.passes import Looked, Synced
 
+_BATCH = 500  # units that are decided and carried out at a time: what bounds the memory of a first sync
 _ROUNDS = 4  # how often one pass plans again because something was not as expected
 
 
@@ -44,7 +46,7 @@ class Surroundings:
     check_store: Callable[[], None]  # raises Missing where the store is not there, or is another one
     new_id: Callable[[], str]
     may_name: Callable[[Unit], bool] = lambda _unit: True
-    progress: Callable[[int], None] = lambda _done: None
+    progress: Callable[[int], None] = lambda _done: None  # raises Stopping when the program is to end
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ class Engine:
             ours = known is not None and known.origin == "file"
             return seen if ours else conceal(seen, mode)
 
-        read = Poll(remembered, store, self.journal, self.clock, hide).run()
+        read = Poll(remembered, store, self.journal, self.clock, hide, self.around.progress).run()
         if not remembered.adopted:
             self.journal.set_route(row.name, adopted=1)  # what comes from here on is new
         return read
@@ -184,8 +186,7 @@ class Engine:
     def _apply(self, route: str, store: Store) -> Applied:
         with self.journal.turn():
             self.journal.events.take_due(route, self.clock.now().timestamp())
-        units = self._decider(route, store).units()
-        keep_holds(self.journal, route, units, self.clock.now())
+        decider = self._decider(route, store)
         applier = Applier(
             route,
             store,
@@ -196,18 +197,24 @@ class Engine:
             self.around.may_name,
             self.around.progress,
         )
-        try:
-            applied = applier.run(units)
-        finally:
-            self.eyes.forget_stamps()
-        if (moment := when_to_look(units)) is not None:
-            applied.look_at(moment)
-        return applied
+        guarded: list[Unit] = []
+        for some in _batches(decider.each()):
+            guarded += [unit for unit in some if concerns_the_guard(unit)]
+            applier.run([unit for unit in some if not concerns_the_guard(unit)])
+        units = decider.guarded(guarded)
+        keep_holds(self.journal, route, units, self.clock.now())
+        return applier.run(units)
 
     def _again(self, route: str, result: Applied) -> datetime | None:
         with self.journal.turn():
             due = self.journal.events.next_due(route)
         return _earliest(result.again, instant(due) if due is not None else None)
+
+
+def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    rest = iter(units)
+    while some := list(islice(rest, _BATCH)):
+        yield some
 
 
 def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -26,7 +26,7 @@ from daemon.journal import Journal
 
 _BATCH = 500  # files whose intents share one commit
 _ON_THE_WIRE = 200  # the same for events: after an outage, this many may have to be asked for
-_SETTLE = 100  # outcomes that share one commit
+_SETTLE = 50  # outcomes that share one commit, and are waited for before the program may end
 _DONE_WITH_THE_WRITE = frozenset({State.WAITING, State.HELD})  # what the last write ends
 _T = TypeVar("_T")
 

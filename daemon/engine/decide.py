@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from daemon.core import verdicts
-from daemon.core.guard import Recent, brake
+from daemon.core.guard import Recent, brake, deletes, edits
 from daemon.core.model import Base
 from daemon.core.plan import (
     CreateEvent,
@@ -68,26 +68,29 @@ class Decider:
 
     def units(self) -> list[Unit]:
         """Everything that is not settled on this route, decided on; what is held says so."""
-        return self._guarded(list(self._units()))
+        return self.guarded(list(self.each()))
 
     def unit_of(self, file: FileRow) -> Unit | None:
         """The decision on one file, settled or not."""
         return self._of_file(file)
 
-    def _units(self) -> Iterator[Unit]:
+    def each(self) -> Iterator[Unit]:
+        """The same one by one, before the guard: what it may hold is left to `guarded`."""
         done: set[int] = set()
         name = self.setting.route.name
         with self.journal.turn():
             file_ids = self.journal.files.dirty(name)
-            events = self.journal.events.dirty(name)
+            event_ids = self.journal.events.dirty(name)
         for id_ in file_ids:
             file = self.journal.files.get(id_)
             unit = self._of_file(file) if file else None
             if unit is not None:
                 done.add(unit.event.id if unit.event else 0)
                 yield unit
-        for event in events:
-            if event.id not in done and (unit := self._of_event(event)) is not None:
+        for id_ in event_ids:
+            event = self.journal.events.get(id_) if id_ not in done else None
+            unit = self._of_event(event) if event else None
+            if unit is not None:
                 yield unit
 
     def _of_file(self, file: FileRow) -> Unit | None:
@@ -184,7 +187,7 @@ class Decider:
         verdict = verdicts.blocked(trouble.code, trouble.message, trouble.cure)
         return Decision(verdict, not_before=instant(trouble.retry))
 
-    def _guarded(self, units: list[Unit]) -> list[Unit]:
+    def guarded(self, units: list[Unit]) -> list[Unit]:
         """Hold what looks like an accident or asks for its user, save what was approved."""
         approved = self.journal.holds.approved()
         free = [unit for unit in units if unit.signature not in approved]
@@ -221,7 +224,7 @@ def _stopped(unit: Unit) -> Unit:
     return replace(unit, decision=replace(unit.decision, verdict=verdicts.HELD_BRAKE, hold=Hold.BRAKE))
 
 
-def when_to_look(units: list[Unit]) -> datetime | None:
-    """The next moment at which one of these may be decided differently."""
-    moments = [unit.decision.not_before for unit in units if unit.decision.not_before is not None]
-    return min(moments, default=None)
+def concerns_the_guard(unit: Unit) -> bool:
+    """Whether it waits for a word, or is of a kind that may have to, together with others."""
+    decision = unit.decision
+    return decision.hold is not None or deletes(decision) is not None or edits(decision) is not None

@@ -60,10 +60,6 @@ class FolderEyes:
                     self._take(reading, seen.stamps, found)
         return found
 
-    def forget_stamps(self) -> None:
-        """Something wrote files behind our back of the stamps: take them from the journal again."""
-        self._known = None
-
     def _stamps(self) -> dict[str, Stamp]:
         if self._known is None:
             with self._journal.turn():
@@ -91,7 +87,9 @@ class FolderEyes:
         with self._journal.turn():
             for path in lost:
                 row = self._journal.files.by_path(path)
-                if row is not None and row.missing is None:
+                if row is None:
+                    self._stamps().pop(path, None)
+                elif row.missing is None:
                     found.changed.add(row.id)
             self._journal.files.lost(lost, self._clock.now().timestamp())
 

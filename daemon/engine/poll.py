@@ -31,6 +31,7 @@ class Poll:
     journal: Journal
     clock: Clock
     conceal: Callable[[Seen], Seen]  # what the journal may keep of a private event
+    progress: Callable[[int], None]
     read: int = 0
     wanted: dict[str, str] = field(default_factory=dict)  # id -> version, to be read
 
@@ -47,6 +48,7 @@ class Poll:
         self._want(changes)
         for readings in _chunks(self.store.read(list(self.wanted)) if self.wanted else iter(())):
             self._record(readings)
+            self.progress(len(readings))
         self.journal.set_route(self.route.name, cursor=changes.cursor)
         return self.read
 

@@ -70,9 +70,10 @@ class Events:
         rows = self._db.execute("SELECT file FROM events WHERE route = ? AND file IS NOT NULL", (route,))
         return {row[0] for row in rows}
 
-    def dirty(self, route: str) -> list[EventRow]:
+    def dirty(self, route: str) -> list[int]:
         """Events that have been seen changed and not yet been settled."""
-        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE route = ? AND dirty ORDER BY id", (route,))]
+        rows = self._db.execute("SELECT id FROM events WHERE route = ? AND dirty ORDER BY id", (route,))
+        return [row[0] for row in rows]
 
     def all(self, route: str) -> Iterator[EventRow]:
         """Every event of a route."""

@@ -147,7 +147,10 @@ class Files:
 
     def waiting_routes(self) -> frozenset[str]:
         """The routes on which a file is not settled."""
-        rows = self._db.execute("SELECT DISTINCT route FROM files WHERE dirty AND route IS NOT NULL")
+        rows = self._db.execute(
+            """SELECT DISTINCT route FROM files WHERE dirty AND route IS NOT NULL
+            UNION SELECT DISTINCT events.route FROM files JOIN events ON events.file = files.id WHERE files.dirty"""
+        )
         return frozenset(row[0] for row in rows)
 
     def next_due(self) -> float | None:
