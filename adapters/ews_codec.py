@@ -68,6 +68,7 @@ class _Target:
     item: EwsItem
     owner: Owner
     floating: bool = False
+    zone_id: str = ""  # of the series, for one of its instances
 
     def value(self, name: Field) -> Value | None:
         return self.view.get(Key(name))
@@ -119,7 +120,10 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
             changed.add(name)
     if not when_of(after):
         raise Unheld("an instance without a date")
-    return _fields(_Target(after, frozenset(changed) - _SERIES_FIELDS, item, owner, extra_of(master).floating))
+    target = _Target(after, frozenset(changed) - _SERIES_FIELDS, item, owner, extra_of(master).floating, master.zone_id)
+    fields = _fields(target)
+    # Without a property of its own an instance is read with that of its series.
+    return {**fields, EXTRA: "{}"} if EXTRA in fields and fields[EXTRA] is None else fields
 
 
 def patched(view: View, patch: Patch) -> dict[Key, Value]:
@@ -272,8 +276,9 @@ def _when(target: _Target) -> Fields:
 def _zone_id(when: When, target: _Target) -> str:
     """The Windows id: of whole days the one that the item has, else that of the mailbox's zone."""
     if isinstance(when, AllDay):
-        known = target.item.zone_id if target.item.all_day and iana_zone(target.item.zone_id) else ""
-        return known or windows_zone(target.owner.zone) or "UTC"
+        own = target.item.zone_id if target.item.all_day else ""
+        known = target.zone_id or own
+        return known if iana_zone(known) else windows_zone(target.owner.zone) or "UTC"
     zone_id = windows_zone(when.zone)
     if zone_id is None:
         raise Unheld(f"Windows, and so Exchange, has no name for the time zone {when.zone}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from adapters.ews_codec import Unheld, create_fields, patch_fields, patched, recurrence_in, refusal
-from adapters.ews_item import Attendee, Body, EwsItem, Fields, FolderTarget, ItemTarget, Series, master_key
+from adapters.ews_item import Attendee, Body, EwsItem, Fields, FolderTarget, ItemTarget, Series, Zone, master_key
 from adapters.ews_requests import create_item, delete_item, update_item
 from adapters.ews_view import Owner, activity_of
 from adapters.ews_xml import Answered, item_id_of, series_of
@@ -187,12 +187,13 @@ def _plain_item(fields: Fields) -> EwsItem:
 def _as_after(item: EwsItem, fields: Fields) -> EwsItem:
     """An item after a write, as far as its occurrences inherit from it."""
     body, required, optional = (fields.get(name) for name in ("Body", "RequiredAttendees", "OptionalAttendees"))
-    extra = fields.get(EXTRA)
+    extra, zone = fields.get(EXTRA), fields.get("StartTimeZone")
     return replace(
         item,
         body=body if isinstance(body, Body) else Body("") if "Body" in fields else item.body,
         required=_people(required) if "RequiredAttendees" in fields else item.required,
         optional=_people(optional) if "OptionalAttendees" in fields else item.optional,
+        zone_id=zone.id if isinstance(zone, Zone) else item.zone_id,
         properties={**item.properties, EXTRA: extra} if isinstance(extra, str) else item.properties,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
@@ -212,7 +213,8 @@ class Mailbox:
         names = set()
         for kind, name, element in changes:
             self._change(merged, kind, name, element)
-            names.add(name)
+            if not name.startswith("{"):
+                names.add(name)
         self._check(merged)
         for name in names & merged.fields.keys():
             exception.fields[name] = merged.fields[name]
@@ -325,15 +327,8 @@ class Mailbox:
         kept = deepcopy(element)
         kept.tail = None
         if name == "Body" and kept.get("BodyType") == "Text" and self.knobs.html_bodies:
-            lines = escape(kept.text or "", quote=False).replace("\r\n", "\n").split("\n")
             kept.set("BodyType", "HTML")
-            kept.text = (
-                '<html>\r\n<head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8">\r\n'
-                "<!-- converted from text -->\r\n<style><!-- .EmailQuote { margin-left: 1pt } --></style></head>\r\n"
-                '<body>\r\n<font size="2"><span style="font-size:10pt;"><div class="PlainText">'
-                + "<br>\r\n".join(lines).replace("  ", "&nbsp; ")
-                + "</div></span></font>\r\n</body>\r\n</html>\r\n"
-            )
+            kept.text = _html(kept.text or "")
         if name in {"Start", "End"}:
             kept.text = utc(moment(kept.text or ""))
         if name in {"IsAllDayEvent", "ReminderIsSet"}:
@@ -369,6 +364,19 @@ class Mailbox:
         people = tuple(sorted({address for address in to if address and address != self.address}))
         if mail != "SendToNone" and people:
             self.outbox.append(Mail(kind, item.id, people))
+
+
+def _html(text: str) -> str:
+    """A text as Exchange wraps it."""
+    lines = escape(text, quote=False).replace("\r\n", "\n").split("\n")
+    spaced = [re.sub(r"^ | (?= )", "&nbsp;", line) for line in lines]
+    return (
+        '<html>\r\n<head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8">\r\n'
+        "<!-- converted from text -->\r\n<style><!-- .EmailQuote { margin-left: 1pt } --></style></head>\r\n"
+        '<body>\r\n<font size="2"><span style="font-size:10pt;"><div class="PlainText">'
+        + "<br>\r\n".join(spaced)
+        + "</div></span></font>\r\n</body>\r\n</html>\r\n"
+    )
 
 
 def leaf(name: str, text: str) -> Element:

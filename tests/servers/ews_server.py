@@ -10,6 +10,7 @@ import argparse
 import base64
 import contextlib
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -142,7 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._known(ews):
             self._reply(401, b"", {"WWW-Authenticate": ews.challenge})
         else:
-            self._serve(ews, etree.fromstring(body))
+            try:
+                self._serve(ews, etree.fromstring(body))
+            except Exception:
+                ews.violations.append(f"the simulator failed: {traceback.format_exc()}")
+                raise
 
     def _known(self, ews: EwsServer) -> bool:
         said = self.headers.get("Authorization", "")
