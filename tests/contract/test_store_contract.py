@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import pytest
 
-from daemon.core.errors import CursorExpired, VersionMismatch
+from daemon.core.errors import CursorExpired, NotFound, VersionMismatch
 from daemon.core.model import Field, Key, Timed, Value
 from daemon.core.store import Create, Gone, Outcome, Ref, Remove, Seen, Store, Update, Write, Written
 from tests.servers.worlds import SUBJECT, ZONE, World
@@ -24,6 +25,14 @@ HOSTILE_UIDS = [
     "CON",
     "semi;colon,comma",
 ]
+
+
+_tokens = itertools.count()
+
+
+def token() -> str:
+    """Every attempt has a token of its own."""
+    return f"attempt {next(_tokens)}"
 
 
 def view(subject: str, **more: Value) -> dict[Key, Value]:
@@ -61,6 +70,11 @@ def made(world: World, uid: str, shown: Mapping[Key, Value]) -> Seen:
     return seen(world.store, done(world.store, create(world, uid, shown)).ref.id)
 
 
+def needs_feed(world: World) -> None:
+    if not world.has_feed:
+        pytest.skip("a folder has no feed: it is looked at whole")
+
+
 def part(shown: Mapping[Key, Value], keys: Iterable[Key]) -> dict[Key, Value]:
     return {key: shown[key] for key in keys if key in shown}
 
@@ -76,7 +90,9 @@ def test_a_created_item_reads_back_as_it_was_meant(world: World) -> None:
 def test_an_update_changes_the_keys_of_its_patch_and_no_other(world: World) -> None:
     meant = view("Before", location="Room 5", description="Stays as it is")
     item = made(world, "updated-1", meant)
-    outcome = done(world.store, Update(item.ref, "t", {SUBJECT: "After", LOCATION: None}, item.raw, item.activity.view))
+    outcome = done(
+        world.store, Update(item.ref, token(), {SUBJECT: "After", LOCATION: None}, item.raw, item.activity.view)
+    )
     after = seen(world.store, outcome.ref.id).activity.view
     assert after[SUBJECT] == "After"
     assert LOCATION not in after
@@ -86,7 +102,7 @@ def test_an_update_changes_the_keys_of_its_patch_and_no_other(world: World) -> N
 
 def test_an_update_leaves_what_datebook_has_no_word_for(world: World) -> None:
     item = seen(world.store, world.hand.add("foreign-1", "Theirs"))
-    outcome = done(world.store, Update(item.ref, "t", {SUBJECT: "Ours"}, item.raw, item.activity.view))
+    outcome = done(world.store, Update(item.ref, token(), {SUBJECT: "Ours"}, item.raw, item.activity.view))
     assert world.hand.subject(outcome.ref.id) == "Ours"
     assert world.hand.keeps_unknown(outcome.ref.id)
 
@@ -94,14 +110,16 @@ def test_an_update_leaves_what_datebook_has_no_word_for(world: World) -> None:
 def test_an_update_of_a_stale_version_is_refused_and_changes_nothing(world: World) -> None:
     item = seen(world.store, world.hand.add("stale-1", "First"))
     world.hand.retitle(item.ref.id, "Second")
-    outcome = only(world.store, Update(item.ref, "t", {SUBJECT: "Third"}, item.raw, item.activity.view))
+    outcome = only(world.store, Update(item.ref, token(), {SUBJECT: "Third"}, item.raw, item.activity.view))
     assert isinstance(outcome, VersionMismatch)
     assert world.hand.subject(item.ref.id) == "Second"
 
 
 def test_an_update_without_a_version_is_refused(world: World) -> None:
+    if world.reads_before_writing:
+        pytest.skip("this store patches what it reads in the same step")
     item = seen(world.store, world.hand.add("unversioned-1", "First"))
-    outcome = only(world.store, Update(Ref(item.ref.id), "t", {SUBJECT: "Second"}, item.raw, item.activity.view))
+    outcome = only(world.store, Update(Ref(item.ref.id), token(), {SUBJECT: "Second"}, item.raw, item.activity.view))
     assert isinstance(outcome, VersionMismatch)
     assert world.hand.subject(item.ref.id) == "First"
 
@@ -109,16 +127,16 @@ def test_an_update_without_a_version_is_refused(world: World) -> None:
 def test_an_update_of_an_item_that_is_gone_makes_none(world: World) -> None:
     item = seen(world.store, world.hand.add("vanished-1", "First"))
     world.hand.remove(item.ref.id)
-    outcome = only(world.store, Update(item.ref, "t", {SUBJECT: "Second"}, item.raw, item.activity.view))
-    assert isinstance(outcome, VersionMismatch)
+    outcome = only(world.store, Update(item.ref, token(), {SUBJECT: "Second"}, item.raw, item.activity.view))
+    assert isinstance(outcome, VersionMismatch | NotFound)
     assert world.hand.subject(item.ref.id) is None
 
 
-def test_a_removed_item_is_gone_and_removing_it_again_is_no_failure(world: World) -> None:
+def test_a_removed_item_is_gone_and_removing_it_again_changes_nothing(world: World) -> None:
     item = made(world, "removed-1", view("Short-lived"))
-    done(world.store, Remove(item.ref, "t"))
+    done(world.store, Remove(item.ref, token()))
     assert list(world.store.read([item.ref.id])) == [Gone(item.ref.id)]
-    done(world.store, Remove(item.ref, "t"))
+    assert isinstance(only(world.store, Remove(item.ref, token())), Written | NotFound)
 
 
 def test_a_removal_of_a_stale_version_is_refused(world: World) -> None:
@@ -126,7 +144,7 @@ def test_a_removal_of_a_stale_version_is_refused(world: World) -> None:
         pytest.skip("this service deletes whatever is there")
     item = seen(world.store, world.hand.add("kept-1", "First"))
     world.hand.retitle(item.ref.id, "Second")
-    assert isinstance(only(world.store, Remove(item.ref, "t")), VersionMismatch)
+    assert isinstance(only(world.store, Remove(item.ref, token())), VersionMismatch)
     assert world.hand.subject(item.ref.id) == "Second"
 
 
@@ -136,7 +154,7 @@ def test_a_repeated_create_makes_no_second_item(world: World) -> None:
     found = world.store.find(write.uid, write.token)
     assert isinstance(found, Seen)
     assert found.ref.id == first.ref.id
-    if world.store.capabilities.versions_creates:
+    if world.store.capabilities.versions_creates and not world.holds_twins:
         again = only(world.store, write)
         assert isinstance(again, Written | VersionMismatch)
     assert [ref.id for ref in world.store.changes(None).items] == [first.ref.id]
@@ -147,7 +165,7 @@ def test_a_create_never_replaces_an_item_with_the_same_uid(world: World) -> None
         pytest.skip("this service can't be told to create and not to replace")
     there = world.hand.add("taken-1", "Theirs")
     outcome = only(world.store, create(world, "taken-1", view("Ours")))
-    assert isinstance(outcome, VersionMismatch)
+    assert isinstance(outcome, Written if world.holds_twins else VersionMismatch)
     assert world.hand.subject(there) == "Theirs"
 
 
@@ -161,7 +179,8 @@ def test_an_item_is_found_by_its_uid_and_an_unknown_one_is_not(world: World) -> 
 
 def test_an_id_that_never_was_reads_as_gone(world: World) -> None:
     item = made(world, "neighbour-1", view("Here"))
-    stranger = item.ref.id.replace("neighbour-1", "stranger-1") + "x"
+    renamed = item.ref.id.replace("neighbour-1", "stranger-1")
+    stranger = renamed if renamed != item.ref.id else f"{item.ref.id}x"
     readings = {type(reading) for reading in world.store.read([item.ref.id, stranger])}
     assert readings == {Seen, Gone}
 
@@ -171,17 +190,19 @@ def test_the_first_listing_is_complete_and_says_so(world: World) -> None:
     changes = world.store.changes(None)
     assert changes.complete
     assert {ref.id for ref in changes.items} == ids
-    assert changes.cursor
+    assert bool(changes.cursor) == world.has_feed
 
 
 def test_a_quiet_calendar_has_no_changes(world: World) -> None:
     world.hand.add("quiet-1", "Nothing happens")
+    needs_feed(world)
     cursor = world.store.changes(None).cursor
     changes = world.store.changes(cursor)
     assert (list(changes.items), list(changes.gone), changes.complete) == ([], [], False)
 
 
 def test_the_feed_tells_of_additions_edits_and_removals(world: World) -> None:
+    needs_feed(world)
     kept, edited, removed = (world.hand.add(f"fed-{number}", f"Event {number}") for number in range(3))
     cursor = world.store.changes(None).cursor
     added = world.hand.add("fed-new", "New")
@@ -220,7 +241,7 @@ def test_a_version_changes_with_every_edit(world: World) -> None:
     item = made(world, "moving-1", view("One"))
     versions = {item.ref.version}
     for subject in ("Two", "Three"):
-        done(world.store, Update(item.ref, subject, {SUBJECT: subject}, item.raw, item.activity.view))
+        done(world.store, Update(item.ref, token(), {SUBJECT: subject}, item.raw, item.activity.view))
         item = seen(world.store, item.ref.id)
         versions.add(item.ref.version)
     assert len(versions) == 3
@@ -230,6 +251,7 @@ def test_a_version_changes_with_every_edit(world: World) -> None:
     "cursor", ["", "nonsense", '{"calendar": "https://elsewhere.example/", "token": "x", "ctag": ""}']
 )
 def test_a_cursor_from_elsewhere_has_expired(world: World, cursor: str) -> None:
+    needs_feed(world)
     with pytest.raises(CursorExpired):
         world.store.changes(cursor)
 
@@ -269,8 +291,9 @@ def test_independent_writes_have_one_outcome_each(world: World) -> None:
 
 
 def test_one_bad_write_does_not_stop_the_others(world: World) -> None:
-    stale = seen(world.store, world.hand.add("stale-2", "First")).ref
-    bad = Update(Ref(stale.id), "bad", {SUBJECT: "Never"})
+    stale = seen(world.store, world.hand.add("stale-2", "First"))
+    world.hand.retitle(stale.ref.id, "Second")
+    bad = Update(stale.ref, "bad", {SUBJECT: "Never"}, stale.raw, stale.activity.view)
     good = [create(world, f"good-{number}", view("Good")) for number in range(6)]
     outcomes = {write.token: outcome for write, outcome in world.store.write([*good[:3], bad, *good[3:]])}
     assert isinstance(outcomes.pop("bad"), VersionMismatch)
@@ -279,12 +302,12 @@ def test_one_bad_write_does_not_stop_the_others(world: World) -> None:
 
 
 def test_writes_that_were_not_begun_when_the_iterator_is_closed_never_happen(world: World) -> None:
-    writes = [create(world, f"early-{number}", view("Early")) for number in range(60)]
+    writes = [create(world, f"early-{number}", view("Early")) for number in range(world.batch)]
     outcomes = iter(world.store.write(writes))
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]  # every store's write is a generator
     there = len(world.store.changes(None).items)
-    assert 1 <= there < 60
+    assert 1 <= there < world.batch
     assert len(world.store.changes(None).items) == there
 
 
@@ -299,11 +322,11 @@ def test_hostile_uids_are_created_found_changed_and_removed(
     found = world.store.find(uid, f"token of {uid}")
     assert isinstance(found, Seen)
     assert found.ref == item.ref
-    done(world.store, Update(item.ref, "t", {SUBJECT: "Tamed"}, item.raw, item.activity.view))
+    done(world.store, Update(item.ref, token(), {SUBJECT: "Tamed"}, item.raw, item.activity.view))
     [listed] = world.store.changes(None).items
     tamed = seen(world.store, listed.id)
     assert tamed.activity.view[SUBJECT] == "Tamed"
-    done(world.store, Remove(tamed.ref, "t"))
+    done(world.store, Remove(tamed.ref, token()))
     assert not world.store.changes(None).items
 
 

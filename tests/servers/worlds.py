@@ -80,6 +80,10 @@ class World:
     hand: Hand
     expire: Callable[[], None] | None = None  # makes every cursor given out so far expire
     place: Callable[[str], str] = field(default=lambda _uid: "")  # Create.place for a uid, where it counts
+    has_feed: bool = True  # a folder has none: it is looked at whole
+    holds_twins: bool = False  # two items of one uid may be there (a copied file)
+    reads_before_writing: bool = False  # a write without a version is a patch of what is there
+    batch: int = 60  # writes that are more than are begun at once
 
 
 @dataclass
@@ -199,6 +203,12 @@ def _exchange(servers: Servers, folder: Path) -> World:
     return exchange_world(servers, folder)
 
 
+def _files(servers: Servers, folder: Path) -> World:
+    from tests.servers.file_world import file_world  # it needs World itself
+
+    return file_world(servers, folder)
+
+
 GRAPH_LIKE = Manners(
     Capabilities(chooses_uid=True, versions_creates=False, versions_deletes=True), gives_ids=True, knows_tokens=True
 )
@@ -216,6 +226,7 @@ def paged_null_dav() -> Program:
 
 
 WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
+    "files": _files,
     "memory": _memory(Manners()),
     "memory like Graph": _memory(GRAPH_LIKE),
     "memory like EWS": _memory(EWS_LIKE),

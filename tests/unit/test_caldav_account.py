@@ -213,6 +213,20 @@ def test_a_token_that_expired_is_asked_for_anew_once(servers: Servers, proxy: Fa
     assert len(asked) <= 3
 
 
+def test_a_server_that_wants_a_digest_gets_one(servers: Servers, proxy: FaultProxy) -> None:
+    def digest_only(exchange: Exchange) -> None:
+        signed = exchange.request.headers.get("authorization", "").startswith('Digest username="me", realm="r"')
+        challenge = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256'}
+        exchange.send(exchange.forward() if signed else Answer(401, challenge))
+
+    url = servers.calendar(servers.get(null_dav))
+    proxy.add(Fault(digest_only, times=None))
+    store = account(proxy.url_of(url)).open(proxy.url_of(url))
+    proxy.log.clear()
+    assert store.changes(None).complete
+    assert len(proxy.log) == 2  # no challenge again
+
+
 def test_a_secret_that_cannot_be_read_is_no_crash(servers: Servers) -> None:
     def locked() -> str:
         raise SignInNeeded("the keyring is locked", what_to_do="Unlock it.")
