@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -118,7 +119,8 @@ def temporary_folder(name: str) -> Path:
 
 
 def serve_by_hand(server: Program) -> None:
-    """Run a server until it is interrupted."""
+    """Run a server until it is interrupted or terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with server:
         print(f"{server.home}  user {server.user}  password {server.password}", flush=True)
         try:
