@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from adapters.file_marker import make_marker
@@ -70,8 +70,21 @@ class Accounts:
         """The calendar of a route. Raises StoreError."""
         if route not in self._stores:
             order = self.config.routes[route]
-            self._stores[route] = self.account(order.account).open(order.calendar)
+            store = self.account(order.account).open(order.calendar)
+            self._refuse_twice(route, store)
+            self._stores[route] = store
         return self._stores[route]
+
+    def _refuse_twice(self, route: str, store: Store) -> None:
+        """Two routes into one calendar would double everything in it."""
+        for other, known in list(self._stores.items()):
+            if known.identity == store.identity:
+                store.close()
+                raise Missing(
+                    f"`{route}` and `{other}` are the same calendar",
+                    store=route,
+                    what_to_do=f"Take one of the two out of `calendars:` in {self.config.path}.",
+                )
 
     def has_new_secret(self, name: str) -> bool:
         """Whether the place of an account's password or token gives something new now."""
@@ -165,9 +178,10 @@ def _exchange(
 
 
 @contextmanager
-def open_app(places: Places, *, clock: Clock | None = None) -> Iterator[App]:
+def open_app(places: Places, *, clock: Clock | None = None, connecting: str = "") -> Iterator[App]:
     """Open the whole for one command, alone: with the locks of the state folder and of the store.
 
+    `connecting` is an account that was disconnected before and is not any more.
     Raises ConfigError, AlreadyRunning, JournalError, and Missing where the store is not there.
     """
     clock = clock or SystemClock()
@@ -180,14 +194,30 @@ def open_app(places: Places, *, clock: Clock | None = None) -> Iterator[App]:
         marker = bind(config, journal, clock)
         check_store(config, journal, clock)
         stack.enter_context(hold_store(config.store))
+        if connecting:
+            set_connected(config, journal, connecting, connected=True)
         app = build(config, places, journal, marker, clock)
         stack.callback(app.accounts.close)
         stack.callback(app.folder.close)
         yield app
 
 
+def set_connected(config: Config, journal: Journal, account: str, *, connected: bool) -> None:
+    """Stop syncing an account's calendars, or begin again; every link stays."""
+    for route in config.routes.values():
+        if route.account == account and journal.route(route.name) is not None:
+            journal.set_route(route.name, disconnected=not connected)
+
+
+def _live(config: Config, journal: Journal) -> Config:
+    """The config without the calendars that are disconnected."""
+    off = {row.name for row in journal.routes() if row.disconnected}
+    return replace(config, routes={name: route for name, route in config.routes.items() if name not in off})
+
+
 def build(config: Config, places: Places, journal: Journal, marker: Marker, clock: Clock) -> App:
     """Put the parts together; touches nothing."""
+    config = _live(config, journal)
     zone = marker.timezone
     folder = FileStore(config.store, zone=zone, types=config.types, clock=clock.now)
     accounts = Accounts(config, places, zone, clock)

@@ -17,7 +17,7 @@ import structlog
 
 from config.load import load
 from config.places import Places, make_state
-from daemon.app import App, bind, build, open_journal
+from daemon.app import App, bind, build, open_journal, set_connected
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control_server import ControlServer
@@ -103,6 +103,8 @@ class Service:
 
     def handle(self, request: Request, progress: ProgressSink) -> Reply:
         """Answer one command that came over the control socket."""
+        if request.command == "reload":
+            return self._reconnect(str(request.args.get("account", "")))
         order = ORDERS.get(request.command)
         if order is None:
             return Reply(2, message=f"The daemon does not know the command {request.command}.")
@@ -115,6 +117,15 @@ class Service:
             return Reply(1, message=str(error), cure=cure)
         self.loop.nudge()
         return reply
+
+    def _reconnect(self, account: str) -> Reply:
+        """The config has changed, and an account may be signed in to anew."""
+        if account:
+            with suppress(ConfigError):
+                set_connected(load(self.places.config), self.journal, account, connected=True)
+        self.loop.ask_reload()
+        self.loop.poke(account or None)
+        return Reply()
 
     def reload(self) -> Setup | None:
         """Read the config again; a broken one keeps the old one and is said."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,6 +25,10 @@ An account that the config lacks is added to it first, with one calendar: by que
 No comment and no line of the config is changed. A password that is typed goes into the keyring, or where
 there is none into a private file of the state folder.
 """
+_DISCONNECT = """\
+Stops syncing an account. Every link and every file stays; a later `datebook connect` takes up where it
+was, and doubles nothing.
+"""
 _CALENDARS = """\
 Lists the calendars that an account of the config offers, and which of them Datebook keeps in step.
 """
@@ -45,6 +49,8 @@ def add_to(commands: Commands) -> None:
     secret.add_argument("--password-file", metavar="FILE", help="a file that holds it")
     secret.add_argument("--password-env", metavar="NAME", help="an environment variable")
     secret.add_argument("--keyring", metavar="SERVICE/USER", help="an entry of the keyring")
+    disconnect = commands.add("disconnect", _disconnect, "stop syncing an account", _DISCONNECT, json=True)
+    disconnect.add_argument("account", metavar="ACCOUNT", help="its name in the config")
     calendars = commands.add("calendars", _calendars, "what an account offers", _CALENDARS, json=True)
     calendars.add_argument("account", metavar="ACCOUNT", help="its name in the config")
 
@@ -118,6 +124,22 @@ def _connect(args: argparse.Namespace, shell: Shell) -> int:
     from daemon.cli.connect import connect
 
     return connect(args, shell)
+
+
+def _disconnect(args: argparse.Namespace, shell: Shell) -> int:
+    from daemon.cli.order import carry_out
+    from daemon.control import ControlLost, NoDaemon, Request
+    from daemon.control import ask as ask_daemon
+
+    known(args.account, shell.config())
+    reply = carry_out(shell, "disconnect", {"account": args.account})
+    with suppress(NoDaemon, ControlLost):  # where nothing runs, nothing has to stop
+        ask_daemon(shell.places.control, Request("reload", {}))
+    if args.json:
+        shell.json(reply.data)
+    else:
+        shell.out.line(f"{args.account} is not synced any more; `datebook connect {args.account}` begins again.")
+    return reply.code
 
 
 def show_findings(findings: Sequence[Finding], shell: Shell) -> None:

@@ -15,6 +15,7 @@ from config.schema import AccountConfig, Config, SecretRef, SecretSource, Servic
 from daemon.cli import keeping
 from daemon.cli.accounts import as_json, explain_refusal, opened, route_of, show_calendars, show_findings
 from daemon.cli.asking import ask, ask_password, ask_which
+from daemon.cli.order import carry_out
 from daemon.cli.shell import Exit, Shell
 from daemon.control import ControlLost, NoDaemon, Request
 from daemon.control import ask as ask_daemon
@@ -251,11 +252,12 @@ def _report(
 
 
 def _tell_daemon(name: str, shell: Shell) -> None:
-    """A running daemon takes the new config up, and tries the account again."""
-    with suppress(NoDaemon):
-        try:
-            reply = ask_daemon(shell.places.control, Request("reload", {"account": name}))
-            if reply.message:
-                shell.err.line(f"{reply.message} {reply.cure}".rstrip())
-        except ControlLost as error:
-            shell.err.line(f"{error} Restart it, so that it takes the account up.")
+    """A running daemon takes the new config up; without one, what is there now is noted as from before."""
+    try:
+        reply = ask_daemon(shell.places.control, Request("reload", {"account": name}))
+        if reply.message:
+            shell.err.line(f"{reply.message} {reply.cure}".rstrip())
+    except NoDaemon:
+        carry_out(shell, "connect", {"account": name})
+    except ControlLost as error:
+        shell.err.line(f"{error} Restart it, so that it takes the account up.")

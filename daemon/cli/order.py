@@ -51,7 +51,8 @@ def _alone(shell: Shell, command: str, args: Mapping[str, Json], progress: Progr
     from daemon.service import leave_status
 
     set_up_logs(sys.stderr, journal=False, clock=lambda: datetime.now(UTC), level="warning")
-    with open_app(shell.places) as app:
+    connecting = str(args.get("account", "")) if command == "connect" else ""
+    with open_app(shell.places, connecting=connecting) as app:
         reply = ORDERS[command](app, args, progress)
         leave_status(app)
         return reply

@@ -28,6 +28,7 @@ ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "approve": plans.approve,
     "conflicts": conflicts.show,
     "connect": plans.connect,
+    "disconnect": plans.disconnect,
     "list": asking.list_activities,
     "log": logbook.show,
     "plan": plans.plan,

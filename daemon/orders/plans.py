@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from daemon.app import App
+from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import UsageError
 from daemon.core.plan import Hold
@@ -43,6 +43,15 @@ def connect(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
     for number, route in enumerate(routes):
         progress(Progress(f"reading {route}", number, len(routes)))
         app.engine.plan(route)
+    return Reply(0, {"calendars": list(routes)})
+
+
+def disconnect(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """Stop syncing an account; every link and every file stays, and a later `connect` doubles nothing."""
+    del progress
+    account = str(args.get("account", ""))
+    routes = [name for name, route in app.config.routes.items() if route.account == account]
+    set_connected(app.config, app.journal, account, connected=False)
     return Reply(0, {"calendars": list(routes)})
 
 
