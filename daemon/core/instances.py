@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from daemon.core.fields import ROWS, effective, equal, moved, said
-from daemon.core.model import Base, Blank, Field, Half, Key, Original, Value, View
+from daemon.core.model import Base, Blank, Field, Key, Original, Value, View
 from daemon.core.plan import Side
 
 # Whether a series, as a view tells it, has an instance with this original start.
@@ -43,15 +43,7 @@ def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
     keys = {key for key in (*base.pairs, *view) if key.instance == original}
     if side is Side.CALENDAR:
         keys = {key for key in keys if not ROWS[key.field].file_decides}
-    return any(_news(key, getattr(base.pair(key), side.value), view) for key in keys)
-
-
-def _news(key: Key, half: Half, view: View) -> bool:
-    """Whether a side says something about an instance that it did not say; to spell out the series' word is none."""
-    if half is Blank.UNKNOWN or not moved(key, half, view.get(key)):
-        return False
-    inherited = effective({other: value for other, value in view.items() if other != key}, key)
-    return said(half) is not None or not equal(Key(key.field), view.get(key), inherited)
+    return _changed(base, side, view, keys)
 
 
 def revive(base: Base, side: Side, view: View, other: View) -> View:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from daemon.core.fields import equal, moved, order, same
-from daemon.core.instances import SKIP, Ended, Occurs, ended, revive
+from daemon.core.instances import SKIP, Ended, Occurs, ended, revive, skipped
 from daemon.core.meeting import Chooser, Meeting, Met, Shown, as_it_is, leave_open
-from daemon.core.model import Base, Blank, Field, Key, Pair, Patch, Value, View
+from daemon.core.model import Base, Blank, Field, Key, Original, Pair, Patch, Value, View
 from daemon.core.plan import Clash, Side, blank_or
 
 _T = TypeVar("_T")
@@ -89,7 +89,13 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
     end = ended(base, {Side.FILE: ours, Side.CALENDAR: theirs}, _says(meeting), occurs)
     if end:
         met |= {key: _end(meeting, end.by, key) for key in keys if _ends(end, key)}
-    return _collect(base, file, calendar, met)
+    merged = _collect(base, file, calendar, met)
+    merged = _tied(merged, _back(file, ours), Side.FILE)
+    return _tied(merged, _back(calendar, theirs), Side.CALENDAR)
+
+
+def _back(view: View, revived: View) -> frozenset[Original]:
+    return skipped(view.get(SKIP)) - skipped(revived.get(SKIP))
 
 
 def _says(meeting: Meeting) -> Mapping[Side, View]:
@@ -131,6 +137,18 @@ def _collect(base: Base, file: View, calendar: View, met: Mapping[Key, Met]) -> 
         both_agrees={key: pairs[key] for key in pairs.keys() & both},
         clashes=tuple(one.clash for one in met.values() if one.clash),
     )
+
+
+def _tied(merged: Merged, back: Collection[Original], side: Side) -> Merged:
+    """What is agreed of instances that come back holds only once they are back on the side that had left them out.
+
+    Else, if that write fails, the edit that brings them back would be forgotten.
+    """
+    tied = {key: pair for key, pair in merged.agrees.items() if key.instance in back}
+    agrees = _left(merged.agrees, tied)
+    if side is Side.FILE:
+        return replace(merged, agrees=agrees, file_agrees={**merged.file_agrees, **tied})
+    return replace(merged, agrees=agrees, calendar_agrees={**merged.calendar_agrees, **tied})
 
 
 def _word(key: Key, value: Value | None) -> Value | None:
