@@ -279,7 +279,7 @@ class _Reader:
             if value is not None:
                 view[Key(field, instance)] = value
 
-    def _field(self, name: str, node: Node) -> Value | None:  # noqa: PLR0911  a form for each key
+    def _field(self, name: str, node: Node) -> Value | None:
         if name == "attendees":
             return self._guests(node) or None
         if name == "reminders":

@@ -82,7 +82,12 @@ class Directories:
         if make:
             with suppress(FileExistsError):
                 os.mkdir(name, mode, dir_fd=above)
-        descriptor = os.open(name, _DIRECTORY, dir_fd=above)
+        try:
+            descriptor = os.open(name, _DIRECTORY, dir_fd=above)
+        except NotADirectoryError:
+            if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+                raise OSError(errno.ELOOP, "a symbolic link", name) from None
+            raise
         self._open[path] = descriptor
         if len(self._open) > _OPEN_DIRECTORIES:
             self._close_oldest(path)
@@ -104,8 +109,12 @@ class Directories:
 
 
 def is_contained(path: str) -> bool:
-    """Whether a relative path can only mean something below its root."""
-    return bool(path) and "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
+    """Whether a relative path can only mean something below its root, and is text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def read_file(folder: int, name: str, limit: int = MAX_BYTES) -> Content:

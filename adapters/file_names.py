@@ -14,6 +14,7 @@ _FORBIDDEN = re.compile(
     r'[\x00-\x1f\x7f-\x9f/\\<>:"|?*\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+'
 )
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)")
+_SUFFIX = re.compile(r"(?i)\.(yaml|yml|ics)$")  # a folder of such a name is not opened
 _CONFLICT = ".sync-conflict-"
 MAX_DEPTH = 20
 
@@ -45,7 +46,7 @@ def safe_place(place: str) -> str:
     parts = [part for part in (_safe(p) for p in place.split("/")) if part]
     name = parts.pop() if parts else "activity"
     stem, suffix = _split(name)
-    folders = [_cut(part, _MAX_NAME) for part in parts[:MAX_DEPTH]]
+    folders = [_cut(_SUFFIX.sub(r"-\1", part), _MAX_NAME) for part in parts[:MAX_DEPTH]]
     return "/".join([*folders, (_cut(stem, _MAX_NAME - len(suffix) - _ROOM) or "activity") + suffix])
 
 

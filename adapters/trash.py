@@ -16,6 +16,7 @@ from adapters.atomic_files import (
     names_in,
     read_file,
     remove,
+    sync_file,
     sync_folder,
     write_new,
 )
@@ -78,10 +79,22 @@ def _named(folder: int, name: str, trash: int, to: str) -> bool:
     """Give a file a name in the trash, or find that it has it already; False where another file has it."""
     try:
         if not link(folder, name, trash, to):
-            write_new(trash, to, read_file(folder, name).raw, mode=0o600)
+            _copy(folder, name, trash, to)
     except FileExistsError:
         return read_file(folder, name).raw == read_file(trash, to).raw
     return True
+
+
+def _copy(folder: int, name: str, trash: int, to: str) -> None:
+    part = to + ".part"
+    remove(trash, part)  # of a copy that was cut short
+    write_new(trash, part, read_file(folder, name).raw, mode=0o600)
+    sync_file(trash, part)
+    try:
+        move_new(trash, part, trash, to)
+    except FileExistsError:
+        remove(trash, part)
+        raise
 
 
 def entries(dirs: Directories) -> Iterator[TrashEntry]:

@@ -80,6 +80,7 @@ class Stumble(YamlFault):
 
 
 def compose(text: str) -> Node | None:
+    """The tree of a text; None where it holds nothing. Raises YamlFault, as `Stumble` from within the YAML itself."""
     try:
         return _Composer(text).compose()
     except yaml.MarkedYAMLError as error:

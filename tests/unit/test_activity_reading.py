@@ -156,9 +156,21 @@ def test_four_keys_say_when(lines, when):
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("45m", 45), ("1h30m", 90), ("1h 30m", 90), ("1:30", 90), ("0:15", 15), ("3d", 4320), ("PT45M", 45), ("P1DT1H", 1500),
-     ("2w", 20160), ("1.5h", 90), ("90min", 90), ("0m", 0)],
-)  # fmt: skip
+    [
+        ("45m", 45),
+        ("1h30m", 90),
+        ("1h 30m", 90),
+        ("1:30", 90),
+        ("0:15", 15),
+        ("3d", 4320),
+        ("PT45M", 45),
+        ("P1DT1H", 1500),
+        ("2w", 20160),
+        ("1.5h", 90),
+        ("90min", 90),
+        ("0m", 0),
+    ],
+)
 def test_a_duration_is_read_in_every_form(text, minutes):
     view = said(f"subject: x\ndue_date: 2026-11-24\ndue_time: 9:00\nduration: {text}\n").view
     assert view[Key(Field.WHEN)].length == timedelta(minutes=minutes)
@@ -173,7 +185,8 @@ def test_bare_and_empty_keys_say_nothing():
 def test_an_instance_can_lack_what_its_series_has_and_be_all_day():
     activity = said(
         "subject: x\ndue_date: 2026-11-30\ndue_time: 9:00\nlocation: Room\nreminders: [15m]\nrepeat: FREQ=WEEKLY\n"
-        'changes:\n  2026-12-07: {location: "", reminders: []}\n  2026-12-14: {due_time: none}\n  2026-12-21: {done: true}\n'
+        'changes:\n  2026-12-07: {location: "", reminders: []}\n  2026-12-14: {due_time: none}\n'
+        "  2026-12-21: {done: true}\n"
         "  2026-12-28 9:00: {subject: y}\n  2027-01-04: {subject: x}\n"
     )
     instances = {key: value for key, value in activity.view.items() if key.instance}
@@ -290,10 +303,19 @@ def _like_json(value):
 @pytest.mark.parametrize(
     "lines",
     [
-        "due_date: tomorrow", "due_time: 3pm", "duration: long", "priority: urgent", "changes: {monday: {}}", "busy: maybe",
-        "reminders: [soon]", "attendees: [Anna]", "attendees: [{name: Anna}]", "changes: {2026-12-14: {repeat: x}}", "sync: never",
+        "due_date: tomorrow",
+        "due_time: 3pm",
+        "duration: long",
+        "priority: urgent",
+        "changes: {monday: {}}",
+        "busy: maybe",
+        "reminders: [soon]",
+        "attendees: [Anna]",
+        "attendees: [{name: Anna}]",
+        "changes: {2026-12-14: {repeat: x}}",
+        "sync: never",
     ],
-)  # fmt: skip
+)
 def test_the_schema_refuses_what_the_reader_refuses(lines):
     document = yaml.load(f"subject: x\n{lines}\n", yaml.BaseLoader)
     with pytest.raises(jsonschema.ValidationError):
