@@ -84,9 +84,8 @@ class ExchangeAccount:
     def check(self) -> Iterator[Finding]:
         """Test login, calendars and rights, without a write; the first failure ends it."""
         try:
-            version = self._wire.version()
-            yield Finding("login", ok=True, message=f"{version} took the login")
             folders = self.calendars()
+            yield Finding("login", ok=True, message=f"{self._wire.version()} took the login")
         except StoreError as error:
             yield Finding("login", ok=False, message=str(error), cure=_cure(error))
             return

@@ -18,8 +18,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import requests
-from exchangelib import BASIC, DELEGATE, NTLM, OAUTH2, Account, Configuration, Credentials, EWSTimeZone
-from exchangelib.credentials import OAuth2AuthorizationCodeCredentials
+from exchangelib import BASIC, DELEGATE, NTLM, Account, Configuration, Credentials, EWSTimeZone
 from exchangelib.errors import (
     ErrorServerBusy,
     ErrorTimeoutExpired,
@@ -31,9 +30,8 @@ from exchangelib.errors import (
 from exchangelib.protocol import BaseProtocol, FailFast
 from exchangelib.services.common import EWSAccountService
 from exchangelib.transport import GSSAPI, NOAUTH
-from exchangelib.version import EXCHANGE_2013
+from exchangelib.version import EXCHANGE_2013, EXCHANGE_2016, Version
 from lxml import etree
-from oauthlib.oauth2 import TokenExpiredError  # type: ignore[import-untyped]  # it ships no types
 
 from adapters.ews_xml import Answered, Element, answered
 from adapters.exchange_errors import SIGN_IN, error_of, error_of_status
@@ -41,6 +39,7 @@ from adapters.windows_zones import windows_zone
 from daemon.core.errors import Forbidden, SignInNeeded, StoreError, Unavailable
 
 _XML_FAULT = 500  # Exchange sends SOAP faults with this status
+_TOKEN = "Datebook-Token"  # noqa: S105  a header that never leaves: the adapter makes Authorization of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Wire:
         self._login = login
         self._lock = threading.RLock()
         self._account: Any = None
+        self._token = ""
         _quiet()
 
     def call(self, request: Element) -> list[Answered]:
@@ -78,13 +78,13 @@ class Wire:
                 return self._send(request)
 
     def knows_2013(self) -> bool:
-        """Whether the server has the properties that Exchange 2013 brought."""
+        """Whether the server has the properties that Exchange 2013 brought; known once it has answered."""
         with self._lock, self._translating():
             known: bool = self._connected().version.build >= EXCHANGE_2013
             return known
 
     def version(self) -> str:
-        """Name and build of the server, for a person."""
+        """Name and build of the server, for a person; known once it has answered."""
         with self._lock, self._translating():
             version = self._connected().version
             return f"{version.fullname} ({version.build})"
@@ -100,25 +100,23 @@ class Wire:
         with self._translating():
             account = self._connected()
             service = _service(etree.QName(request).localname)(account=account, timeout=self._login.timeout)
-            try:
-                messages = service._get_response_xml(payload=request)  # noqa: SLF001  the part below its retry loop
-            except TokenExpiredError:
-                # exchangelib has asked for a new token by now, and would try again for ever.
-                messages = service._get_response_xml(payload=request)  # noqa: SLF001  as above
+            service.token = self._token
+            messages = service._get_response_xml(payload=request)  # noqa: SLF001  the part below its retry loop
         return [answered(message) for message in messages]
 
     def _connected(self) -> Any:
         if self._account is None:
+            if self._login.bearer:
+                self._token = self._login.secret()
             self._account = _account(self._login)
         return self._account
 
     def _has_new_token(self) -> bool:
         """Whether the broker has another token by now; passwords are never tried twice: accounts get locked."""
-        if not self._login.bearer or self._account is None:
+        if not self._login.bearer or not self._token:
             return False
-        used = self._account.protocol.credentials.access_token["access_token"]
-        self.close()
-        return self._login.secret() != used
+        used, self._token = self._token, self._login.secret()
+        return self._token != used
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -136,7 +134,9 @@ class Wire:
             raise _unreachable(str(error), name) from error
         except EWSError as error:
             raise _translated(error, name) from error
-        except (requests.RequestException, etree.LxmlError, TokenExpiredError, KeyError, ValueError) as error:
+        except requests.RequestException as error:
+            raise _unreachable(str(error), name) from error
+        except (etree.LxmlError, KeyError, ValueError) as error:
             # No text of the error: it may hold what was sent.
             raise Unavailable(f"Exchange can't be understood ({type(error).__name__})", store=name) from error
 
@@ -162,8 +162,15 @@ def _unreachable(text: str, name: str) -> StoreError:
 class _Service(EWSAccountService):  # type: ignore[misc]  # exchangelib ships no types
     """Any operation: we make the payload and read the messages."""
 
+    token = ""
+
     def __init__(self, account: Any, timeout: float) -> None:
         super().__init__(account=account, timeout=timeout)
+
+    def _extra_headers(self) -> dict[str, str]:
+        """The hook that exchangelib calls for each request."""
+        headers = dict(super()._extra_headers())
+        return headers | {_TOKEN: self.token} if self.token else headers
 
 
 _services: dict[str, type[Any]] = {}
@@ -191,30 +198,20 @@ class _OurFailFast(FailFast):  # type: ignore[misc]  # exchangelib ships no type
             raise error_of_status(response.status_code, response.headers, store=self._name)
 
 
-class _Bearer(OAuth2AuthorizationCodeCredentials):  # type: ignore[misc]  # exchangelib ships no types
-    """A token from a broker; asked for again when exchangelib finds it expired (without this it spins for ever)."""
-
-    def __init__(self, secret: Callable[[], str]) -> None:
-        super().__init__(access_token=_token(secret()))
-        self._secret = secret
-
-    def refresh(self, session: Any) -> None:
-        """The hook that exchangelib calls."""
-        del session
-        self.access_token = _token(self._secret())
-
-
-def _token(text: str) -> dict[str, str]:
-    return {"access_token": text, "token_type": "Bearer"}
-
-
 class _TrustingAdapter(requests.adapters.HTTPAdapter):
-    """TLS with a private CA for the hosts that have one. exchangelib has one adapter class for all accounts."""
+    """TLS with a private CA for the hosts that have one, and bearer tokens.
+
+    exchangelib has one adapter class for all accounts. Its own OAuth sends an expired token for ever, asking
+    nobody for a new one; and requests would put a password from ~/.netrc in the token's place.
+    """
 
     authorities: ClassVar[dict[str, str]] = {}
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Trust the host's own CA instead of the system's."""
+        """Trust the host's own CA instead of the system's; a token is the only login that is sent."""
+        token = request.headers.pop(_TOKEN, None)
+        if token is not None:
+            request.headers["Authorization"] = f"Bearer {token}"
         authority = self.authorities.get(urlsplit(request.url).netloc)
         if authority is not None:
             kwargs["verify"] = authority
@@ -233,8 +230,10 @@ def _account(login: Login) -> Any:
     BaseProtocol.TIMEOUT = login.timeout
     configuration = Configuration(
         service_endpoint=login.url,
-        credentials=_Bearer(login.secret) if login.bearer else Credentials(login.user, login.secret()),
-        auth_type=OAUTH2 if login.bearer else _auth_type(login),
+        credentials=None if login.bearer else Credentials(login.user, login.secret()),
+        auth_type=NOAUTH if login.bearer else _auth_type(login),
+        # A guess: the first answer says the truth, and exchangelib tries older ones where the server wants them.
+        version=Version(build=EXCHANGE_2016),
         retry_policy=_OurFailFast(login.name),
         max_connections=1,
     )

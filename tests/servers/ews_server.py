@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import ssl
 import threading
 import traceback
 from collections.abc import Iterator
@@ -254,12 +255,14 @@ class _Http(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(ews: EwsServer | None = None, port: int = 0) -> Iterator[EwsServer]:
+def serving(ews: EwsServer | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[EwsServer]:
     """Run a server on loopback while the block lasts."""
     ews = ews or EwsServer()
     http = _Http(("127.0.0.1", port), _Handler)
     http.ews = ews
-    ews.address = f"http://127.0.0.1:{http.server_port}{_PATH}"
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
+    ews.address = f"{'http' if tls is None else 'https'}://127.0.0.1:{http.server_port}{_PATH}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

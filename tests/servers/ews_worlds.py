@@ -60,8 +60,8 @@ class ExchangeHand:
 
 def exchange_account(ews: EwsServer, **more: object) -> ExchangeAccount:
     """An account of the simulator."""
-    options = {"zone": ZONE, "name": "test", "timeout": 5.0} | more
-    return ExchangeAccount(ews.address, ews.user, lambda: ews.password, **options)  # type: ignore[arg-type]  # any option
+    options = {"zone": ZONE, "name": "test", "timeout": 5.0, "secret": lambda: ews.password} | more
+    return ExchangeAccount(ews.address, ews.user, **options)  # type: ignore[arg-type]  # any option
 
 
 def exchange_world(servers: Servers, _folder: Path) -> World:
