@@ -15,11 +15,13 @@ both, never linked          link what is equal, the rest conflicts  (`arrivals`)
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon.core import verdicts
 from daemon.core.arrivals import encounter, new_event, new_file
 from daemon.core.deletions import event_gone, file_gone
 from daemon.core.model import Base, when_of
-from daemon.core.plan import Decision, DeleteEvent, State, Unlink
+from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.core.setting import EventNow, FileNow, Setting
 from daemon.core.together import both_there
 
@@ -71,6 +73,13 @@ def plan_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decisio
 def plan_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
     """Decide on an event that has no file."""
     return new_event(event, tombstone, setting)
+
+
+def plan_likeness(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Offer to link a file and an event that look alike; they are never linked silently, nor doubled."""
+    met = encounter(file, event, setting)
+    steps = tuple(replace(step, reason="equal subject and time") for step in met.steps if isinstance(step, Link))
+    return Decision(verdicts.HELD_LIKENESS, steps, hold=Hold.FIRST_IMPORT)
 
 
 def plan_meeting(file: FileNow, event: EventNow, setting: Setting) -> Decision:

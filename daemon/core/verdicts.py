@@ -45,6 +45,12 @@ HELD_FIRST = Verdict(
     "It was there before the calendar was connected and waits for your word (backlog: ask).",
     "Read `datebook plan`, then run `datebook approve`.",
 )
+HELD_LIKENESS = Verdict(
+    State.HELD,
+    "alike",
+    "An event of the calendar has the same subject and time; it may be the same activity.",
+    "Run `datebook approve` to link the two, or change the subject or time of one to keep both.",
+)
 HELD_REBUILD = Verdict(
     State.HELD,
     "rebuild",

@@ -115,9 +115,9 @@ class Engine:
                 result.touched |= applied.touched
                 result.again = _earliest(result.again, applied.again)
                 row = self.journal.route(route) or row
-                if not applied.reread:
+                if not applied.reread and not applied.more:
                     break
-                poll = True
+                poll = applied.reread
             self.journal.set_route(route, last_success=self.clock.now().timestamp())
         except SyncError as error:
             return Synced(route, result.wrote, read, self._again(route, result), frozenset(result.touched), error)

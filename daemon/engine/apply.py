@@ -107,7 +107,10 @@ class Applier:
                 role = "primary" if leads else "watched"
                 self.journal.events.link(event.id, file.id, Base(step.agrees, step.overlay), role=role)
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
+                if not file.uid:
+                    self.journal.files.give_uid(file.id, event.uid)
                 self.journal.files.touch(file.id)
+                self.result.more = True
             case Unlink(reason, tombstone):
                 self._record.history(file, Side.CALENDAR, "unlink", "datebook", reason, {}, {}, uid=event.uid)
                 self._record.unlinked(event, reason, tombstone=tombstone)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from daemon.core import verdicts
 from daemon.core.guard import Recent, brake, deletes, edits
 from daemon.core.model import Base
+from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
     CreateEvent,
     Decision,
@@ -17,7 +18,7 @@ from daemon.core.plan import (
     Side,
     UpdateEvent,
 )
-from daemon.core.planner import plan_event, plan_file, plan_link, plan_meeting, plan_moved
+from daemon.core.planner import plan_event, plan_file, plan_likeness, plan_link, plan_meeting, plan_moved
 from daemon.core.setting import EventNow, FileNow, Setting
 from daemon.engine.look import Router
 from daemon.journal import Journal, encoding
@@ -81,9 +82,10 @@ class Decider:
         with self.journal.turn():
             file_ids = self.journal.files.dirty(name)
             event_ids = self.journal.events.dirty(name)
+        alike = self._alike(file_ids)
         for id_ in file_ids:
             file = self.journal.files.get(id_)
-            unit = self._of_file(file) if file else None
+            unit = self._of_file(file, alike.get(id_)) if file else None
             if unit is not None:
                 done.add(unit.event.id if unit.event else 0)
                 yield unit
@@ -93,7 +95,21 @@ class Decider:
             if unit is not None:
                 yield unit
 
-    def _of_file(self, file: FileRow) -> Unit | None:
+    def _alike(self, file_ids: Sequence[int]) -> Mapping[int, int]:
+        """Unlinked files, each with an event from before the calendar was connected that looks the same."""
+        name = self.setting.route.name
+        strangers = list(self.journal.events.strangers(name)) if file_ids else []
+        if not strangers:
+            return {}
+        rows = [file for id_ in file_ids if (file := self.journal.files.get(id_)) and file.route == name]
+        files = [file for file in rows if not self.journal.events.of_file(file.id)]
+        found = pair_up(
+            [Candidate(str(file.id), file.uid, file.activity.view) for file in files],
+            [Candidate(str(event.id), event.uid, event.activity.view) for event in strangers],
+        )
+        return {int(one.file): int(one.event) for one in found.suggestions}
+
+    def _of_file(self, file: FileRow, alike: int | None = None) -> Unit | None:
         name = self.setting.route.name
         links = self.journal.events.of_file(file.id)
         event = next((link for link in links if link.route == name), None)
@@ -104,6 +120,9 @@ class Decider:
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
             return Unit(file, meeting, plan_meeting(now, self._event_now(meeting), self.setting))
+        twin = self.journal.events.get(alike) if alike is not None else None
+        if twin is not None:
+            return Unit(file, twin, plan_likeness(now, self._event_now(twin), self.setting))
         decision = plan_file(now, self._tombstone(file), self.setting)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, decision))
 

@@ -36,6 +36,7 @@ class Applied:
     wrote: int = 0
     again: datetime | None = None
     reread: bool = False  # something was not as expected: ask the calendar and plan again
+    more: bool = False  # what was just linked is to be decided on at once
     touched: set[str] = field(default_factory=set)  # routes that have something to do because of this
     failed: set[int] = field(default_factory=set)  # files of which a write did not go through
 

@@ -75,6 +75,11 @@ class Events:
         rows = self._db.execute("SELECT id FROM events WHERE route = ? AND dirty ORDER BY id", (route,))
         return [row[0] for row in rows]
 
+    def strangers(self, route: str) -> Iterator[EventRow]:
+        """The unlinked events of a route that were there before it was connected."""
+        rows = self._db.execute(f"{_SELECT} WHERE route = ? AND file IS NULL AND backlog AND NOT gone", (route,))
+        return map(_row, rows.fetchall())
+
     def all(self, route: str) -> Iterator[EventRow]:
         """Every event of a route."""
         return map(_row, self._db.execute(f"{_SELECT} WHERE route = ?", (route,)).fetchall())
