@@ -43,7 +43,10 @@ class Patcher:
 
     def apply(self, patch: Patch) -> None:
         """Change the lines of the object; nothing where nothing differs."""
-        target = apply(self.series.view(), patch)
+        view = self.series.view()
+        # A description is written anyway: the block of context at its end is no part of the view.
+        patch = {k: value for k, value in patch.items() if view.get(k) != value or k.field is Field.DESCRIPTION}
+        target = apply(view, patch)
         own = {key.field: value for key, value in target.items() if key.instance is None}
         special: dict[Original, dict[Field, Value]] = {}
         for key, value in target.items():

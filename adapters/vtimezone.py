@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+from adapters.content_lines import fold
 from daemon.core.rules import Weekday
 from daemon.core.times import zone_info
 
@@ -43,8 +44,8 @@ def vtimezone(zone: str, year: int) -> bytes:
         parts = by_rule or _listed(
             zone, year, [change for change in changes if change.onset.year < year + _LISTED_YEARS]
         )
-    lines = ["BEGIN:VTIMEZONE", f"TZID:{zone}", *(line for part in parts for line in part), "END:VTIMEZONE", ""]
-    return "\r\n".join(lines).encode()
+    lines = ["BEGIN:VTIMEZONE", f"TZID:{zone}", *(line for part in parts for line in part), "END:VTIMEZONE"]
+    return b"".join(map(fold, lines))
 
 
 def _changes(zone: str, year: int, years: int) -> Iterator[_Change]:
