@@ -9,13 +9,14 @@ from adapters import ics_codec
 from adapters.caldav_collection import GONE, MULTISTATUS, NOT_FOUND, OK, XML_TYPE, Collection
 from adapters.caldav_errors import STATUS, Meaning
 from adapters.caldav_href import resource_name
-from adapters.caldav_xml import Member, NotXml, multiget, plain_etag, query, read_multistatus
+from adapters.caldav_xml import Member, NotXml, multiget, plain_etag, propfind, query, read_multistatus
 from adapters.transport import Response
 from daemon.core.errors import Refused, StoreError, Unavailable, Unreadable
 from daemon.core.store import Failed, Gone, Reading, Ref, Seen
 
 # What a server answers to a REPORT that it doesn't know, or finds too large: its items are asked for one by one.
 _UNABLE = frozenset({400, 405, 413, 414, 415, 422, 501})
+_HERE = propfind("D:resourcetype")
 _BODY_START = b"BEGIN:VCALENDAR"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SEARCHABLE = 200  # longer UIDs are not looked for: servers cut them
@@ -32,10 +33,10 @@ class Reader:
     def batch(self, ids: Sequence[str]) -> list[Reading]:
         """Read some items in one request, where the server lets it. Raises any StoreError about the calendar."""
         if len(ids) == 1:
-            return [self.one(ids[0])]
+            return self._one_by_one(ids)
         response = self.collection.send("REPORT", "", multiget(ids), XML_TYPE | {"Depth": "1"})
         if response.status in _UNABLE:
-            return [self.one(item) for item in ids]
+            return self._one_by_one(ids)
         if response.status not in {OK, MULTISTATUS}:
             raise self.collection.error(response)
         try:
@@ -92,6 +93,13 @@ class Reader:
     def _found(self, ids: Sequence[str]) -> Iterator[Reading]:
         # text-match finds parts of UIDs too; the first few are looked at.
         return (reading for item in ids[:10] if not isinstance(reading := self.one(item), Gone))
+
+    def _one_by_one(self, ids: Sequence[str]) -> list[Reading]:
+        readings = [self.one(item) for item in ids]
+        if any(isinstance(reading, Gone) for reading in readings):
+            # 404 for an item says nothing about it when its whole calendar is not there: that raises Missing.
+            self.collection.propfind(_HERE, depth=0)
+        return readings
 
     def _halves(self, ids: Sequence[str], response: Response) -> list[Reading]:
         # One event with a character that XML forbids spoils its whole batch: it is looked for.

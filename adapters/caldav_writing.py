@@ -57,6 +57,7 @@ class Writer:
             return error
 
     def _create(self, write: Create) -> Outcome:
+        self._check_uid(write.uid)
         # What a file says beyond its view stays out of it: it never travels.
         body = ics_codec.compose(
             write.uid,
@@ -76,6 +77,11 @@ class Writer:
             return self._there_already(item, write, body)
         return self._error(response, item)
 
+    def _check_uid(self, uid: str) -> None:
+        if not uid.isprintable():
+            what = "its uid holds a line end or another control character"
+            raise Refused(what, reason=f"{what}: give it another one", store=self.collection.store)
+
     def _schedules(self, write: Create | Update) -> bool:
         """Whether the server is to leave the mail to us, who send none (RFC 6638 section 7.1)."""
         return self.quirks.suppresses_mail and not write.notify
@@ -93,6 +99,7 @@ class Writer:
     def _update(self, write: Update) -> Outcome:
         if not write.ref.version:
             return self._mismatch("its version is not known: it has to be read first", write.ref.id)
+        self._check_uid(write.uid)
         raw = write.raw or self._raw_of(write.ref)
         body = ics_codec.patch(
             raw,

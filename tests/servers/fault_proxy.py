@@ -7,8 +7,10 @@ the server behind was given.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import re
+import signal
 import socket
 import socketserver
 import struct
@@ -334,3 +336,23 @@ class _Handler(socketserver.StreamRequestHandler):
             headers[name.lower()] = value.strip()
         body = self.rfile.read(int(headers.get("content-length", "0")))
         return Request(line[0], line[1], headers, body)
+
+
+def main() -> None:
+    """Run by hand: `python -m tests.servers.fault_proxy URL --method PUT --status 503 --after`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", help="an address of the server behind")
+    parser.add_argument("--method", default="", help="strike this method alone")
+    parser.add_argument("--status", type=int, help="answer this in place of the server")
+    parser.add_argument("--after", action="store_true", help="after the server has carried the request out")
+    parser.add_argument("--times", type=int, help="so many times; for ever if not given")
+    options = parser.parse_args()
+    with FaultProxy(options.target) as proxy:
+        if options.status is not None:
+            proxy.add(Fault(answer(options.status), options.method, after=options.after, times=options.times))
+        print(proxy.url_of(options.target), flush=True)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()

@@ -282,6 +282,17 @@ def test_a_calendar_that_is_gone_is_missing_and_not_empty(dav: Proxied) -> None:
     assert isinstance(only(dav, CREATE), Missing | VersionMismatch)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_items_of_a_calendar_that_is_gone_are_not_gone(dav: Proxied, count: int) -> None:
+    ids = [dav.hand.add(f"kept-{number}", "Event") for number in range(count)]
+    dav.hand.server.ask("DELETE", dav.hand.url)
+    with pytest.raises(Missing):
+        list(dav.store.read(ids))
+    dav.proxy.add(Fault(answer(405), method="REPORT", times=None))
+    with pytest.raises(Missing):
+        list(dav.store.read(ids))
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"), [("7", 7), ("Tue, 24 Nov 2026 09:02:00 GMT", 120), ("Tue, 24 Nov 2026 08:00:00 GMT", 0)]
 )
@@ -332,6 +343,12 @@ def test_a_uid_that_is_taken_names_the_event_that_has_it(dav: Proxied) -> None:
     found = dav.store.find("fault-1", "t")
     assert isinstance(found, Seen)
     assert found.ref.id == outcome.ref
+
+
+@pytest.mark.parametrize("uid", ["a\r\nATTENDEE:mailto:x@example.com", "a\nb", "a\x00b", "a\x1b[2Jb"])
+def test_a_uid_that_would_break_out_of_its_line_is_never_sent(dav: Proxied, uid: str) -> None:
+    assert isinstance(only(dav, Create(uid, "t", VIEW)), Refused)
+    assert not dav.proxy.log
 
 
 def test_throttling_stops_the_rest_of_the_writes(dav: Proxied) -> None:
