@@ -62,6 +62,8 @@ def folder_element(folder: Folder) -> Element:
     rights = etree.SubElement(element, f"{{{T}}}EffectiveRights")
     for name in ("CreateAssociated", "CreateContents", "CreateHierarchy", "Delete", "Modify", "Read"):
         rights.append(leaf(name, "true" if folder.writable or name == "Read" else "false"))
+    if folder.distinguished:
+        element.append(leaf("DistinguishedFolderId", folder.distinguished))
     return element
 
 

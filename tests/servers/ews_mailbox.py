@@ -57,6 +57,7 @@ class Folder:
     name: str
     calendar: bool = True
     writable: bool = True
+    distinguished: str = ""  # the name that every mailbox has for it
 
 
 @dataclass
@@ -139,16 +140,17 @@ class Mailbox:
         self._numbers = itertools.count(1)
         self._clock = clock
         self.folders: dict[str, Folder] = {}
-        self.default = self.add_folder("Calendar").id
-        self.add_folder("Inbox", calendar=False)
+        self.default = self.add_folder("Calendar", distinguished="calendar").id
+        for name in ("root", "msgfolderroot", "inbox", "deleteditems"):
+            self.add_folder(name.title(), calendar=False, distinguished=name)
 
     def now(self) -> datetime:
         """A clock that goes on by a second with every look."""
         self._clock += timedelta(seconds=1)
         return self._clock
 
-    def add_folder(self, name: str, *, calendar: bool = True, writable: bool = True) -> Folder:
-        folder = Folder(f"folder-{next(self._numbers)}=", name, calendar, writable)
+    def add_folder(self, name: str, *, calendar: bool = True, writable: bool = True, distinguished: str = "") -> Folder:
+        folder = Folder(f"folder-{next(self._numbers)}=", name, calendar, writable, distinguished)
         self.folders[folder.id] = folder
         return folder
 

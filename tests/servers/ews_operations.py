@@ -177,7 +177,7 @@ def _element(name: str, text: str) -> Element:
 def _folder_id(mailbox: Mailbox, named: Element) -> str:
     if etree.QName(named).localname == "FolderId":
         return named.get("Id", "")
-    known = {"calendar": mailbox.default}
+    known = {folder.distinguished: folder.id for folder in mailbox.folders.values()}
     return known.get(named.get("Id", ""), named.get("Id", ""))
 
 
