@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from adapters.activity_forms import element_text, entry_of, field_lines, form_of, guest_form, guest_parts, when_lines
+from adapters.activity_guests import guest_of_node
 from adapters.activity_keys import KEY_OF_FIELD, RANK, WHEN_KEYS
-from adapters.activity_read import guest_of_node, is_blank
 from adapters.activity_series import Span, is_many_a_day, named_by, span_of
+from adapters.activity_sheet import Sheet, is_blank
 from adapters.activity_values import original_of, original_text, reminder_of
 from adapters.yaml_edit import Editor, Unpatchable
 from adapters.yaml_lines import Document
@@ -96,7 +97,7 @@ class Edits:
         removed = set()
         seen: set[str] = set()
         for at, item in enumerate(listing.items):
-            guest = None if is_blank(item) else guest_of_node(self._doc, item)
+            guest = None if is_blank(item) else guest_of_node(Sheet(self._doc), item)
             if guest is None:
                 continue
             if guest.email not in by_email:

@@ -31,7 +31,9 @@ class Formats:
         if is_ics(path):
             from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
 
-            return ics_codec.compose(write.uid, write.view, zone=self.zone, now=now, local=write.local)
+            return ics_codec.compose(
+                write.uid, write.view, zone=self.zone, now=now, local=write.local, floating=write.floating
+            )
         return activity_codec.compose(write.view, uid=write.uid, local=write.local, zone=self.zone)
 
     def patch(self, raw: bytes, write: Update, now: datetime) -> bytes:
@@ -39,7 +41,7 @@ class Formats:
         if is_ics(write.ref.id):
             from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
 
-            return ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid)
+            return ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid, types=self.types)
         return activity_codec.patch(raw, write.patch, zone=self.zone, uid=write.uid)
 
 
