@@ -33,7 +33,7 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     for quote, whole in ((False, False), (True, False), (True, True)):
         try:
             written = _patched(doc, before, changes, wanted, zone=zone, uid=uid, quote=quote, whole=whole)
-        except (Unpatchable, Unreadable, YamlFault):
+        except (Unpatchable, Unreadable, YamlFault, UnicodeEncodeError):
             continue
         if written is not None:
             return (doc.mark + written).encode()
