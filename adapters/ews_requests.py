@@ -7,7 +7,6 @@ mail may go out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 from lxml import etree
 
@@ -22,9 +21,10 @@ from adapters.ews_item import (
     Target,
     Zone,
 )
-from adapters.ews_xml import DAYS, INDEXES, MONTHS, PATTERNS, Element, M, T
+from adapters.ews_recurrence import Element, T, write_recurrence
+from adapters.ews_xml import M
 from adapters.outlook_properties import NAMES, PROPERTY_SET, UID
-from adapters.recurrence_pattern import WEEK, Kind, Pattern, Recurrence
+from adapters.recurrence_pattern import Recurrence
 
 NAMESPACES = {"m": M.strip("{}"), "t": T.strip("{}")}
 PAGE = 512  # the most that SyncFolderItems gives at once
@@ -64,11 +64,6 @@ _ASKED = (
     *("calendar:ModifiedOccurrences", "calendar:DeletedOccurrences", "calendar:StartTimeZone"),
 )
 _SINCE_2013 = ("calendar:JoinOnlineMeetingUrl",)
-
-_INDEX_NAMES = {number: name for name, number in INDEXES.items()}
-_DAY_NAMES = {day: name for name, day in DAYS.items()}
-_PATTERN_NAMES = {kind: name for name, kind in PATTERNS.items()}
-_SET_NAMES = {WEEK: "Day", WEEK[:5]: "Weekday", WEEK[5:]: "WeekendDay"}
 
 
 def get_items(ids: Sequence[str], *, whole: bool = True, since_2013: bool = True) -> Element:
@@ -252,7 +247,7 @@ def _put(item: Element, name: str, value: FieldValue) -> None:
         case Zone():
             element.set("Id", value.id)
         case Recurrence():
-            _recurrence(element, value)
+            write_recurrence(element, value)
         case tuple():
             for entry in value:
                 _entry(element, entry)
@@ -274,50 +269,3 @@ def _entry(parent: Element, entry: str | Attendee) -> None:
     _add(attendee, f"{T}ResponseType").text = entry.response
     if entry.answered:
         _add(attendee, f"{T}LastResponseTime").text = entry.answered
-
-
-def _recurrence(element: Element, recurrence: Recurrence) -> None:
-    pattern = recurrence.pattern
-    said = _add(element, f"{T}{_PATTERN_NAMES[pattern.kind]}")
-    for name, text in _pattern(pattern):
-        _add(said, f"{T}{name}").text = text
-    if recurrence.count is not None:
-        boundary = _add(element, f"{T}NumberedRecurrence")
-        _add(boundary, f"{T}StartDate").text = _date(recurrence.first)
-        _add(boundary, f"{T}NumberOfOccurrences").text = str(recurrence.count)
-    elif recurrence.until is not None:
-        boundary = _add(element, f"{T}EndDateRecurrence")
-        _add(boundary, f"{T}StartDate").text = _date(recurrence.first)
-        _add(boundary, f"{T}EndDate").text = _date(recurrence.until)
-    else:
-        _add(_add(element, f"{T}NoEndRecurrence"), f"{T}StartDate").text = _date(recurrence.first)
-
-
-def _pattern(pattern: Pattern) -> list[tuple[str, str]]:
-    """The parts of a pattern in the order of types.xsd."""
-    month = [("Month", MONTHS[pattern.month - 1])] if pattern.month else []
-    interval = [("Interval", str(pattern.interval))]
-    match pattern.kind:
-        case Kind.DAILY:
-            return interval
-        case Kind.WEEKLY:
-            days = " ".join(_DAY_NAMES[day] for day in pattern.days)
-            return [*interval, ("DaysOfWeek", days), ("FirstDayOfWeek", _DAY_NAMES[pattern.first_day])]
-        case Kind.ABSOLUTE_MONTHLY:
-            return [*interval, ("DayOfMonth", str(pattern.day_of_month))]
-        case Kind.RELATIVE_MONTHLY:
-            return [*interval, *_relative(pattern)]
-        case Kind.ABSOLUTE_YEARLY:
-            return [("DayOfMonth", str(pattern.day_of_month)), *month]
-        case Kind.RELATIVE_YEARLY:
-            return [*_relative(pattern), *month]
-
-
-def _relative(pattern: Pattern) -> list[tuple[str, str]]:
-    named = _SET_NAMES.get(pattern.days) or _DAY_NAMES[pattern.days[0]]
-    return [("DaysOfWeek", named), ("DayOfWeekIndex", _INDEX_NAMES[pattern.index])]
-
-
-def _date(day: date) -> str:
-    # With an offset, as in Exchange's own samples: without one some clients shift the day.
-    return f"{day.isoformat()}Z"

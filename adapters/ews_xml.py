@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
@@ -22,30 +22,10 @@ from adapters.ews_item import (
     OccurrenceInfo,
     Series,
 )
+from adapters.ews_recurrence import Element, T, read_recurrence
 from adapters.outlook_properties import PROPERTY_SET
-from adapters.recurrence_pattern import WEEK, Kind, Pattern, Recurrence
 
-T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
-
-Element = etree._Element  # noqa: SLF001  lxml gives its element type no public name
-
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_DAY_SETS = {"Day": WEEK, "Weekday": WEEK[:5], "WeekendDay": WEEK[5:]}
-DAYS = dict(zip(_DAY_NAMES, WEEK, strict=True))
-INDEXES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-PATTERNS = {
-    "DailyRecurrence": Kind.DAILY,
-    "WeeklyRecurrence": Kind.WEEKLY,
-    "AbsoluteMonthlyRecurrence": Kind.ABSOLUTE_MONTHLY,
-    "RelativeMonthlyRecurrence": Kind.RELATIVE_MONTHLY,
-    "AbsoluteYearlyRecurrence": Kind.ABSOLUTE_YEARLY,
-    "RelativeYearlyRecurrence": Kind.RELATIVE_YEARLY,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,7 @@ def item_of(element: Element) -> EwsItem:
     if item_id is None:
         raise ValueError("an item without ItemId")
     recurrence = element.find(f"{T}Recurrence")
-    pattern = None if recurrence is None else _recurrence(recurrence)
+    pattern = None if recurrence is None else read_recurrence(recurrence)
     return EwsItem(
         id=item_id.get("Id", ""),
         changekey=item_id.get("ChangeKey", ""),
@@ -206,48 +186,6 @@ def _properties(element: Element) -> Iterator[tuple[str, str]]:
         uri = found.find(f"{T}ExtendedFieldURI")
         if uri is not None and (uri.get("PropertySetId") or "").lower() == PROPERTY_SET:
             yield uri.get("PropertyName") or "", _text(found, f"{T}Value")
-
-
-# --- recurrence
-
-
-def _recurrence(element: Element) -> Recurrence | None:
-    pattern = boundary = None
-    for child in element:
-        name = etree.QName(child).localname
-        if name in PATTERNS:
-            pattern = _pattern(PATTERNS[name], child)
-        elif name.endswith("Recurrence"):
-            boundary = child
-    if pattern is None or boundary is None:
-        return None
-    count, until = _text(boundary, f"{T}NumberOfOccurrences"), _text(boundary, f"{T}EndDate")
-    return Recurrence(
-        pattern,
-        _day(_text(boundary, f"{T}StartDate")),
-        _day(until) if until else None,
-        int(count) if count else None,
-    )
-
-
-def _pattern(kind: Kind, element: Element) -> Pattern:
-    days = {day for word in _text(element, f"{T}DaysOfWeek").split() for day in _DAY_SETS.get(word) or [DAYS[word]]}
-    month = _text(element, f"{T}Month")
-    index = _text(element, f"{T}DayOfWeekIndex")
-    return Pattern(
-        kind,
-        interval=int(_text(element, f"{T}Interval") or "1"),
-        days=tuple(day for day in WEEK if day in days),
-        first_day=DAYS.get(_text(element, f"{T}FirstDayOfWeek"), "MO"),
-        day_of_month=int(_text(element, f"{T}DayOfMonth") or "0"),
-        month=MONTHS.index(month) + 1 if month else 0,
-        index=INDEXES[index] if index else 0,
-    )
-
-
-def _day(text: str) -> date:
-    """A date; its offset, if any, is that of the series' zone and changes nothing."""
-    return date.fromisoformat(text[:10])
 
 
 # --- folders

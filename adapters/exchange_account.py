@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from adapters.ews_item import CalendarFolder, FolderTarget
+from adapters.ews_recurrence import Element, T
 from adapters.ews_requests import find_folders, get_folder
 from adapters.ews_view import Owner
-from adapters.ews_xml import Answered, Element, M, T, folder_of
+from adapters.ews_xml import Answered, M, folder_of
 from adapters.exchange_errors import error_of
 from daemon.core.errors import Forbidden, Missing, SignInNeeded, StoreError, Unavailable, UsageError
 from daemon.core.store import CalendarInfo, Finding

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adapters.ews_item import EwsItem, Series
+from adapters.ews_recurrence import Element, T
 from adapters.ews_requests import get_items
 from adapters.ews_view import Owner, activity_of
-from adapters.ews_xml import Answered, Element, T, item_of, raw_of
+from adapters.ews_xml import Answered, item_of, raw_of
 from adapters.exchange_copies import Copies
 from adapters.exchange_errors import error_of
 from adapters.exchange_resume import resume

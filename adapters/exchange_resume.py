@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from adapters.ews_codec import recurrence_in
+from adapters.ews_fields import recurrence_in
 from adapters.ews_item import ItemTarget, OccurrenceTarget, Series
+from adapters.ews_recurrence import Element
 from adapters.ews_requests import delete_item, update_item
 from adapters.ews_view import Owner, item_view, local_day
-from adapters.ews_xml import Element
 from adapters.exchange_errors import error_of
 from adapters.exchange_series import aimed, pending_of, target_of
 from adapters.exchange_wire import Wire

@@ -14,11 +14,12 @@ from datetime import date
 
 from lxml import etree
 
-from adapters.ews_codec import Unheld, instance_fields, original_day, recurrence_in, skip_days
+from adapters.ews_codec import instance_fields
+from adapters.ews_fields import Unheld, original_day, recurrence_in, skip_days
 from adapters.ews_item import Attendee, EwsItem, Fields, FieldValue, ItemTarget, OccurrenceTarget, Series
+from adapters.ews_recurrence import Element, T
 from adapters.ews_requests import update_item
 from adapters.ews_view import Owner, body_text, local_day
-from adapters.ews_xml import Element, T
 from adapters.html_text import plain
 from adapters.outlook_properties import PENDING
 from adapters.recurrence_codec import index_of

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from adapters.ews_codec import refusal
 from adapters.ews_item import CalendarFolder, EwsItem, FolderTarget
+from adapters.ews_recurrence import Element, T
 from adapters.ews_requests import find_items, sync_items
 from adapters.ews_view import Owner
-from adapters.ews_xml import Answered, Element, M, T, item_id_of, item_of
+from adapters.ews_xml import Answered, M, item_id_of, item_of
 from adapters.exchange_copies import Copies
 from adapters.exchange_errors import error_of
 from adapters.exchange_reading import Reader

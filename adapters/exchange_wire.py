@@ -33,7 +33,8 @@ from exchangelib.transport import GSSAPI, NOAUTH
 from exchangelib.version import EXCHANGE_2013, EXCHANGE_2016, Version
 from lxml import etree
 
-from adapters.ews_xml import Answered, Element, answered
+from adapters.ews_recurrence import Element
+from adapters.ews_xml import Answered, answered
 from adapters.exchange_errors import SIGN_IN, error_of, error_of_status
 from adapters.windows_zones import windows_zone
 from daemon.core.errors import Forbidden, SignInNeeded, StoreError, Unavailable

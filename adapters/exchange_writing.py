@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import assert_never
 
-from adapters.ews_codec import Unheld, create_fields, patch_fields, patched, recurrence_in, refusal
+from adapters.ews_codec import create_fields, patch_fields, patched, refusal
+from adapters.ews_fields import Unheld, recurrence_in
 from adapters.ews_item import Attendee, Body, EwsItem, Fields, FolderTarget, ItemTarget, Series, Zone, master_key
 from adapters.ews_requests import create_item, delete_item, update_item
 from adapters.ews_view import Owner, activity_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from lxml import etree
 
 from adapters.ews_item import EwsItem, Fields, FolderTarget, Series
+from adapters.ews_recurrence import T
 from adapters.ews_requests import create_item
 from adapters.ews_view import Owner, activity_of
-from adapters.ews_xml import T, item_of
+from adapters.ews_xml import item_of
 from daemon.core.model import Activity
 from tests.servers.ews_schema import violations
 

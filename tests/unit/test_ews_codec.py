@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ews_codec import Unheld, create_fields, instance_fields, patch_fields, patched, refusal
+from adapters.ews_codec import create_fields, instance_fields, patch_fields, patched, refusal
+from adapters.ews_fields import Unheld
 from adapters.ews_item import Attendee, Body, Mailbox, Zone
 from adapters.ews_view import Owner, item_view
 from adapters.outlook_properties import EXTRA, TOKEN, UID
