@@ -63,6 +63,7 @@ class Accounts:
                 types=self.config.types,
                 clock=self.clock,
                 secret=self._secrets.get(name),
+                owner=self.config.owner,
             )
         return self._accounts[name]
 
@@ -131,6 +132,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
     types: Sequence[str],
     clock: Clock | None = None,
     secret: Secret | None = None,
+    owner: str = "",
 ) -> Account:
     """The account that a config describes; nothing is asked of the service yet."""
     now = (clock or SystemClock()).now
@@ -138,7 +140,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
     ask = secret or (secret_of(ref, places) if ref else _no_secret)
     match config.service:
         case Service.CALDAV:
-            return _caldav(config, ask, zone, types, now)
+            return _caldav(config, ask, zone, types, now, owner)
         case Service.EXCHANGE:
             return _exchange(config, ask, zone, types, now)
         case Service.GOOGLE | Service.MICROSOFT365:
@@ -149,8 +151,13 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
             raise ConfigError("config", (problem,))
 
 
-def _caldav(
-    config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
+def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
+    config: AccountConfig,
+    ask: Callable[[], str],
+    zone: str,
+    types: Sequence[str],
+    now: Callable[[], datetime],
+    owner: str,
 ) -> Account:
     from adapters.caldav_account import CalDavAccount
 
@@ -164,6 +171,7 @@ def _caldav(
         types=types,
         clock=now,
         name=config.name,
+        organizer=owner,
     )
 
 

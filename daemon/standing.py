@@ -19,6 +19,7 @@ from daemon.journal.rows import ConflictRow, FileRow, HoldRow, instant
 from daemon.status import CalendarState, CalendarStatus, Held, OpenConflict, Problem, StoreStatus
 
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
+_NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
 _NEEDS_NOBODY = frozenset({"replicator_copy", "sync_conflict_copy"})
 
 
@@ -112,6 +113,8 @@ def _folder_problem(problem: Unreadable) -> Problem:
 def _event_problems(journal: Journal, routes: Mapping[str, Route]) -> Iterable[Problem]:
     for name in routes:
         for _version, trouble in journal.quarantine.unreadable(name).values():
+            if trouble.code in _NO_ACTIVITY:
+                continue
             yield Problem(trouble.code, trouble.message, trouble.cure, instant(trouble.since), calendar=name)
     for kind, _id, name, trouble in journal.quarantine.all():
         if kind == "event":

@@ -139,8 +139,8 @@ def test_a_copied_file_becomes_a_new_activity(world: World) -> None:
 def test_a_broken_file_is_never_taken_for_deleted(world: World) -> None:
     path = world.write("call.yaml", CALL)
     world.settle()
-    path.write_text("subject: [unclosed\ndue_date: 2026-11-24\n")
+    path.write_text("subject: Call\ndue_date: [2026-11-24\n")
     world.clock.pass_by(hours=2)
     world.settle()
     assert len(world.calendars["work"].events()) == 1
-    assert world.read("call.yaml").startswith("subject: [unclosed")
+    assert world.read("call.yaml").startswith("subject: Call\ndue_date: [2026")

@@ -1,0 +1,245 @@
+"""What a person does with the commands, on a real Radicale."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.servers.person import Person
+from tests.servers.radicale_server import radicale
+from tests.servers.running import Servers
+
+CALL = """\
+subject: Call Anna about the renewal   # she is back on Tuesday
+type: call
+due_date: 2027-11-24
+due_time: 10:30
+duration: 0:15
+
+note: |
+  Do not offer the 3-year price first.
+"""
+
+
+@pytest.fixture
+def person(servers: Servers, tmp_path: Path) -> Person:
+    return Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
+
+
+@pytest.fixture
+def synced(person: Person) -> Person:
+    person.sync()
+    person.write("call.yaml", CALL)
+    assert person.sync().code == 0
+    return person
+
+
+def test_a_hand_written_config_needs_no_init(person: Person) -> None:
+    assert person.sync().code == 0
+    assert (person.store / ".datebook").is_dir()
+
+
+def test_a_file_is_in_the_calendar_after_sync_and_its_note_is_not(synced: Person) -> None:
+    event = synced.events()["Call Anna about the renewal"]
+    assert "DTSTART;TZID=Europe/Helsinki:20271124T103000" in event
+    assert "3-year" not in event
+
+
+def test_the_file_gets_one_line_more_and_every_other_byte_stays(synced: Person) -> None:
+    assert re.fullmatch(re.escape(CALL) + r"uid: [0-9a-f-]{36}\n", synced.read("call.yaml"))
+
+
+def test_an_edit_in_the_calendar_changes_one_line_and_keeps_the_comment(synced: Person) -> None:
+    before = synced.read("call.yaml")
+    synced.change("Call Anna about the renewal", "SUMMARY:Call Anna about the renewal", "SUMMARY:Call Anna twice")
+    assert synced.sync().code == 0
+    after = synced.read("call.yaml")
+    assert "subject: Call Anna twice   # she is back on Tuesday" in after
+    assert after.splitlines()[1:] == before.splitlines()[1:]
+
+
+def test_unknown_properties_survive_an_edit_of_the_file(person: Person) -> None:
+    person.add_event("Lunch", uid="lunch-1", start="20271125T120000", end="20271125T130000")
+    assert person.sync().code == 0
+    (path,) = person.files()
+    assert path == "2027/11/2027-11-25-lunch.yaml"
+    person.edit(path, "subject: Lunch", "subject: Late lunch")
+    assert person.sync().code == 0
+    assert "X-SOMEBODY:keeps this" in person.events()["Late lunch"]
+
+
+def test_plan_changes_nothing_and_says_what_sync_would_do(person: Person) -> None:
+    person.sync()
+    person.write("call.yaml", CALL)
+    plan = person.run("plan", "--json")
+    (action,) = plan.json["actions"]
+    assert (action["calendar"], action["side"], action["action"], action["file"]) == (
+        "work",
+        "calendar",
+        "create",
+        "call.yaml",
+    )
+    assert action["subject"] == "Call Anna about the renewal"
+    assert action["mails"] == []
+    assert plan.code == 0
+    assert person.events() == {}
+    assert person.read("call.yaml") == CALL
+
+
+def test_a_first_import_waits_for_approval_and_then_goes(servers: Servers, tmp_path: Path) -> None:
+    person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
+    text = (person.root / "config.yaml").read_text().replace("backlog: import", "backlog: ask")
+    (person.root / "config.yaml").write_text(text)
+    person.write("call.yaml", CALL)
+    person.add_event("Lunch", uid="lunch-1", start="20271125T120000", end="20271125T130000")
+    assert person.sync().code == 3
+    assert list(person.events()) == ["Lunch"]
+    assert person.files() == ["call.yaml"]
+    (held,) = person.run("plan", "--json").json["held"]
+    assert held["reason"] == "first_import"
+    assert len(held["actions"]) == 2
+    assert person.run("why", "call.yaml", "--json").json["state"] == "held"
+    assert person.run("approve", held["id"]).code == 0
+    assert sorted(person.events()) == ["Call Anna about the renewal", "Lunch"]
+    assert len(person.files()) == 2
+    assert person.run("why", "call.yaml", "--json").json["state"] == "synced"
+
+
+def test_why_explains_a_synced_an_unscheduled_a_broken_and_an_ignored_file(synced: Person) -> None:
+    synced.write("idea.yaml", "subject: Think about it\n")
+    synced.write("broken.yaml", "subject: Call\ndue_date: [2027-11-24\n")
+    synced.write("quiet.yaml", f"{CALL}sync: false\n")
+    assert synced.sync().code == 3
+    states = {}
+    for name in ("call", "idea", "broken", "quiet"):
+        said = synced.run("why", f"{name}.yaml", "--json").json
+        states[name] = said["state"]
+        assert set(said) >= {"file", "uid", "calendar", "state", "code", "reason", "cure"}
+    assert states == {"call": "synced", "idea": "unscheduled", "broken": "broken", "quiet": "ignored"}
+
+
+def test_check_names_file_line_and_column(person: Person) -> None:
+    person.sync()
+    path = person.write("bad.yaml", "subject: Call\ndue_date: 2027-13-45\n")
+    checked = person.run("check", str(path))
+    assert checked.code == 3
+    assert re.search(r"bad\.yaml:2:\d+: ", checked.out + checked.err)
+
+
+def test_list_says_how_many_each_filter_hides(synced: Person) -> None:
+    synced.write("task.yaml", "subject: Write the offer\ntype: task\ndue_date: 2027-11-26\n")
+    synced.sync()
+    listed = synced.run("list", "--type", "call", "--json").json
+    assert [row["subject"] for row in listed["activities"]] == ["Call Anna about the renewal"]
+    assert listed["hidden"] == {"type": 1}
+    row = listed["activities"][0]
+    assert set(row) >= {"file", "uid", "subject", "type", "start", "end", "done", "calendar", "state"}
+
+
+def test_a_conflict_stays_open_under_ask_and_resolve_takes_one_side(servers: Servers, tmp_path: Path) -> None:
+    person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)), extra="    on_conflict: ask\n")
+    person.sync()
+    person.write("call.yaml", CALL)
+    person.sync()
+    person.edit("call.yaml", "Call Anna about the renewal", "Call Anna first")
+    person.change("Call Anna about the renewal", "SUMMARY:Call Anna about the renewal", "SUMMARY:Call Anna last")
+    assert person.sync().code == 3
+    (conflict,) = person.run("conflicts", "--json").json["conflicts"]
+    assert (conflict["field"], conflict["file_value"], conflict["calendar_value"]) == (
+        "subject",
+        "Call Anna first",
+        "Call Anna last",
+    )
+    assert person.run("resolve", "call.yaml", "--keep", "file").code == 0
+    assert list(person.events()) == ["Call Anna first"]
+    assert person.run("conflicts").code == 0
+
+
+def test_the_newest_edit_wins_and_the_loser_is_in_the_log(synced: Person) -> None:
+    synced.change("Call Anna about the renewal", "SUMMARY:Call Anna about the renewal", "SUMMARY:Call Anna last")
+    synced.edit("call.yaml", "Call Anna about the renewal", "Call Anna first")
+    assert synced.sync().code == 0
+    (title,) = synced.events()
+    assert title in synced.read("call.yaml")
+    loser = "Call Anna first" if title == "Call Anna last" else "Call Anna last"
+    entries = synced.run("log", "call.yaml", "--json").json["entries"]
+    assert loser in json.dumps(entries)
+
+
+def test_a_removed_file_takes_its_event_along_and_undo_is_not_needed_for_a_rename(synced: Person) -> None:
+    (synced.store / "call.yaml").rename(synced.store / "anna.yaml")
+    assert synced.sync().code == 0
+    assert len(synced.events()) == 1
+    (synced.store / "anna.yaml").unlink()
+    assert synced.sync().code == 0
+    assert synced.events() == {}
+
+
+def test_a_removed_event_moves_the_file_to_the_trash_and_restore_brings_both_back(synced: Person) -> None:
+    synced.drop("Call Anna about the renewal")
+    assert synced.sync().code == 0
+    assert synced.files() == []
+    assert synced.run("restore", "call.yaml").code == 0
+    assert synced.files() == ["call.yaml"]
+    assert list(synced.events()) == ["Call Anna about the renewal"]
+
+
+def test_undo_takes_an_edit_back_on_both_sides(synced: Person) -> None:
+    synced.change("Call Anna about the renewal", "SUMMARY:Call Anna about the renewal", "SUMMARY:Oops")
+    synced.sync()
+    entries = synced.run("log", "call.yaml", "--json").json["entries"]
+    entry = next(one for one in entries if one["action"] == "update" and one["side"] == "file")
+    assert entry["before"] == {"subject": "Call Anna about the renewal"}
+    assert synced.run("undo", str(entry["id"])).code == 0
+    assert "subject: Call Anna about the renewal" in synced.read("call.yaml")
+    assert list(synced.events()) == ["Call Anna about the renewal"]
+
+
+def test_one_broken_file_does_not_hold_up_the_others(person: Person) -> None:
+    person.sync()
+    person.write("broken.yaml", "subject: Call\ndue_date: [2027-11-24\n")
+    person.write("call.yaml", CALL)
+    assert person.sync().code == 3
+    assert list(person.events()) == ["Call Anna about the renewal"]
+
+
+def test_many_removed_files_wait_for_a_word(person: Person) -> None:
+    person.sync()
+    for number in range(20):
+        person.write(f"call-{number:02}.yaml", CALL.replace("Anna", f"Anna {number:02}"))
+    person.sync()
+    for number in range(15):
+        (person.store / f"call-{number:02}.yaml").unlink()
+    assert person.sync().code == 3
+    assert len(person.events()) == 20
+    (held,) = person.run("plan", "--json").json["held"]
+    assert held["reason"] == "brake"
+    assert person.run("approve", held["id"]).code == 0
+    assert len(person.events()) == 5
+
+
+def test_disconnect_and_connect_again_doubles_nothing(synced: Person) -> None:
+    assert synced.run("disconnect", "home").code == 0
+    synced.edit("call.yaml", "10:30", "11:30")
+    synced.sync()
+    assert "T103000" in synced.events()["Call Anna about the renewal"]
+    assert synced.run("connect", "home").code == 0
+    assert synced.sync().code == 0
+    assert len(synced.events()) == 1
+    assert "T113000" in synced.events()["Call Anna about the renewal"]
+    assert synced.files() == ["call.yaml"]
+
+
+def test_a_lost_journal_is_rebuilt_without_a_write_to_either_side(synced: Person) -> None:
+    before, event = synced.read("call.yaml"), synced.events()
+    for path in (synced.root / "state").glob("journal.db*"):
+        path.unlink()
+    synced.sync()
+    assert synced.read("call.yaml") == before
+    assert synced.events() == event
+    synced.edit("call.yaml", "10:30", "11:30")
+    assert synced.sync().code == 0
+    assert "T113000" in synced.events()["Call Anna about the renewal"]

@@ -1,0 +1,164 @@
+"""A person with a store, a config and a calendar on a real server, who runs `datebook` as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import caldav
+
+CONFIG = """\
+store: {store}
+owner: me@example.com
+timezone: Europe/Helsinki
+accounts:
+  home:
+    service: caldav
+    url: {url}
+    user: me
+    password: {{env: DATEBOOK_TEST_PASSWORD}}
+calendars:
+  work:
+    account: home
+    calendar: {url}
+    since: all
+    backlog: import
+    delete_grace: 1s
+{extra}"""
+EVENT = """\
+BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//Somebody//Else//EN\r
+BEGIN:VEVENT\r
+UID:{uid}\r
+DTSTAMP:20261101T000000Z\r
+DTSTART;TZID=Europe/Helsinki:{start}\r
+DTEND;TZID=Europe/Helsinki:{end}\r
+SUMMARY:{summary}\r
+X-SOMEBODY:keeps this\r
+{more}END:VEVENT\r
+END:VCALENDAR\r
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(slots=True)
+class Person:
+    """`url` is the person's calendar. The config is written by hand, as a careful user would."""
+
+    root: Path
+    url: str
+    extra: str = ""
+    client: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.configure(self.extra)
+        self.client = caldav.DAVClient(url=self.url, username="me", password="me", auth_type="basic")
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def places(self) -> list[str]:
+        return ["--config", str(self.root / "config.yaml"), "--state", str(self.root / "state")]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("DATEBOOK_")}
+        return {**clean, "DATEBOOK_TEST_PASSWORD": "me", "TZ": "UTC"}
+
+    def configure(self, extra: str = "") -> None:
+        """Write the config; `extra` are more lines of the calendar `work`, indented by four."""
+        text = CONFIG.format(store=self.store, url=self.url, extra=extra)
+        (self.root / "config.yaml").write_text(text)
+
+    def run(self, *arguments: str, cwd: Path | None = None, stdin: str = "") -> Ran:
+        command = [sys.executable, "-m", "daemon", *self.places, *arguments]
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            cwd=cwd or Path(__file__).parents[2],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def sync(self) -> Ran:
+        return self.run("sync")
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The daemon, in the background."""
+        log = (self.root / "daemon.log").open("ab")
+        command = [sys.executable, "-m", "daemon", *self.places, "run"]
+        return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def write(self, path: str, text: str) -> Path:
+        target = self.store / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        return target
+
+    def read(self, path: str) -> str:
+        return (self.store / path).read_text()
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = self.read(path)
+        assert old in text, text
+        (self.store / path).write_text(text.replace(old, new))
+
+    def files(self) -> list[str]:
+        found = (path for path in self.store.rglob("*") if path.is_file() and ".datebook" not in path.parts)
+        return sorted(path.relative_to(self.store).as_posix() for path in found)
+
+    # The calendar, as another program sees it.
+
+    def events(self) -> dict[str, str]:
+        """The raw events by title."""
+        calendar = self.client.calendar(url=self.url)
+        found = {}
+        for event in calendar.events():
+            found[str(event.icalendar_component.get("summary", ""))] = event.data.replace("\r\n", "\n")
+        return found
+
+    def _event(self, title: str) -> Any:
+        calendar = self.client.calendar(url=self.url)
+        return next(one for one in calendar.events() if str(one.icalendar_component.get("summary", "")) == title)
+
+    def change(self, title: str, old: str, new: str) -> None:
+        """Edit an event's text in the calendar."""
+        event = self._event(title)
+        text = event.data.replace("\r\n", "\n")
+        assert old in text, text
+        answer = self.client.put(str(event.url), text.replace(old, new).replace("\n", "\r\n"))
+        assert answer.status < 300, answer.status
+
+    def drop(self, title: str) -> None:
+        self._event(title).delete()
+
+    def add_event(self, summary: str, *, uid: str, start: str, end: str, more: str = "") -> None:
+        body = EVENT.format(uid=uid, summary=summary, start=start, end=end, more=more)
+        answer = self.client.put(f"{self.url}{uid}.ics", body)
+        assert answer.status < 300, answer.status
