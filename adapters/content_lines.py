@@ -6,7 +6,9 @@ Only names are looked at when a document is read; a line's value is unfolded and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from daemon.core.errors import Unreadable
 
@@ -19,6 +21,7 @@ _NAME = re.compile(rb"[^;:\r\n]*")
 _FOLD = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
 _HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*')
 _BOM = b"\xef\xbb\xbf"
+_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
 class Line:
@@ -35,7 +38,9 @@ class Line:
         """The unfolded line. Raises Unreadable where it is not UTF-8."""
         raw = self.raw.rstrip(b"\r\n")
         if b"\n" in raw or b"\r" in raw:
-            raw = _FOLD.sub(b"", raw)
+            raw = raw.replace(b"\r\n ", b"")
+            if b"\n" in raw or b"\r" in raw:
+                raw = _FOLD.sub(b"", raw)
         try:
             return raw.decode()
         except UnicodeDecodeError:
@@ -50,10 +55,10 @@ class Line:
         """What stands after the colon, still escaped."""
         return split_line(self.text)[1]
 
-    def parts(self) -> tuple[dict[str, str], str]:
+    def parts(self) -> tuple[Mapping[str, str], str]:
         """The parameters, by name in capitals, and the value, still escaped."""
         head, value = split_line(self.text)
-        return (params_of(head) if ";" in head else {}), value
+        return (params_of(head) if ";" in head else _NO_PARAMS), value
 
     @property
     def head(self) -> str:
@@ -74,15 +79,18 @@ class Component:
 
     def components(self, name: bytes) -> Iterator[Component]:
         """The components directly below that have this name."""
-        return (each for each in self.body if isinstance(each, Component) and each.name == name)
+        return iter([each for each in self.body if each.name == name and isinstance(each, Component)])
 
     def lines(self, *names: bytes) -> Iterator[Line]:
         """The lines directly below that have one of these names."""
-        return (each for each in self.body if isinstance(each, Line) and each.name in names)
+        return iter([each for each in self.body if each.name in names and isinstance(each, Line)])
 
     def first(self, name: bytes) -> Line | None:
         """The first line of this name."""
-        return next(self.lines(name), None)
+        for each in self.body:
+            if each.name == name and isinstance(each, Line):
+                return each
+        return None
 
     def dump(self) -> bytes:
         """The bytes of the whole component."""
@@ -131,7 +139,8 @@ def parse(raw: bytes, path: str = "", largest: int = LARGEST) -> Component:
 
 
 def _component_name(chunk: bytes) -> bytes:
-    return _FOLD.sub(b"", chunk).partition(b":")[2].strip().upper()
+    name = chunk.partition(b":")[2].strip().upper()
+    return _FOLD.sub(b"", name) if b"\n" in name or b"\r" in name else name
 
 
 def _unbalanced(raw: bytes, component: Component, path: str) -> Unreadable:
@@ -162,7 +171,8 @@ _CARET = re.compile(r"\^([n^'])")
 _CARET_MEANS = {"n": "\n", "^": "^", "'": '"'}
 
 
-def params_of(head: str) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def params_of(head: str) -> Mapping[str, str]:
     """Parameters by name in capitals, without quotes and with RFC 6868's escapes undone."""
     params: dict[str, str] = {}
     for name, value in _PARAM.findall(head):
@@ -170,7 +180,7 @@ def params_of(head: str) -> dict[str, str]:
         if "^" in plain:
             plain = _CARET.sub(lambda found: _CARET_MEANS[found[1]], plain)
         params.setdefault(name.strip().upper(), plain)
-    return params
+    return MappingProxyType(params)
 
 
 def quoted_param(value: str) -> str:
@@ -196,9 +206,12 @@ def fold(text: str, ending: bytes = b"\r\n") -> bytes:
     return (ending + b" ").join(pieces) + ending
 
 
+_TEXT_NAME = re.compile("[^;:]*")
+
+
 def line(text: str, ending: bytes = b"\r\n") -> Line:
     """A content line from its unfolded text."""
-    name = text[: min((at for at in (text.find(";"), text.find(":")) if at >= 0), default=len(text))]
+    name = _TEXT_NAME.match(text).group()  # type: ignore[union-attr]  # it matches the empty string too
     return Line(name.upper().encode(), fold(text, ending))
 
 

@@ -218,7 +218,10 @@ _ANSWERS = {answer.value.upper(): answer for answer in Answer}
 
 def address_of(line: Line) -> str:
     """The lower-cased mail address of an ATTENDEE or ORGANIZER; "" where it has none."""
-    params, value = line.parts()
+    return _address(*line.parts())
+
+
+def _address(params: Mapping[str, str], value: str) -> str:
     value = value.strip()
     address = value[7:] if value[:7].lower() == "mailto:" else params.get("EMAIL", "") or value
     address = address.strip().lower()
@@ -227,10 +230,10 @@ def address_of(line: Line) -> str:
 
 def guest_of(line: Line, organizer: str) -> Guest | None:
     """The guest that an ATTENDEE or ORGANIZER line names; None: it has no mail address."""
-    email = address_of(line)
+    params, value = line.parts()
+    email = _address(params, value)
     if not email:
         return None
-    params, _ = line.parts()
     name = " ".join(params.get("CN", "").split())
     return Guest(
         email,
@@ -242,6 +245,8 @@ def guest_of(line: Line, organizer: str) -> Guest | None:
 
 
 def _guests(properties: Properties) -> frozenset[Guest] | None:
+    if b"ATTENDEE" not in properties and b"ORGANIZER" not in properties:
+        return None
     organizers = properties.get(b"ORGANIZER", ())
     organizer = address_of(organizers[0]) if organizers else ""
     guests: dict[str, Guest] = {}
@@ -291,12 +296,12 @@ _READERS: Mapping[Field, Callable[[Properties], Value | None]] = MappingProxyTyp
 )
 
 
-def stamp_of(properties: Properties, name: bytes) -> datetime | None:
+def stamp_of(line: Line | None) -> datetime | None:
     """A moment in UTC, such as LAST-MODIFIED; None where it is missing or not in UTC."""
-    if name not in properties:
+    if line is None:
         return None
     try:
-        moment = parse_moment(properties[name][0].value)
+        moment = parse_moment(line.value)
     except Unreadable:
         return None
     return moment if isinstance(moment, datetime) and moment.tzinfo else None

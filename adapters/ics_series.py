@@ -101,7 +101,7 @@ class Series:
         local = local_of(properties)
         done = frozenset(original for original, each in self.overrides.items() if is_done(properties_of(each)))
         components = (self.master, *self.overrides.values())
-        stamps = [stamp_of(properties_of(each), b"LAST-MODIFIED") for each in components]
+        stamps = [stamp_of(each.first(b"LAST-MODIFIED")) for each in components]
         return Activity(
             uid,
             self.view(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -213,6 +214,7 @@ def _fields(text: str) -> dict[str, str]:
     return fields
 
 
+@lru_cache(maxsize=1024)
 def _parse(text: str) -> Rule:
     fields = _fields(text)
     frequency = fields.pop("FREQ", "").upper()
