@@ -113,7 +113,7 @@ def test_a_series_is_one_item_of_the_feed_and_an_edited_occurrence_is_a_change_o
         {SKIP: frozenset({date(2027, 5, 3)})},
         {SKIP: None},
     ],
-    ids=lambda patch: "+".join(f"{key.field}{key.instance or str()}" for key in patch),
+    ids=lambda patch: "+".join(f"{key.field}{key.instance or ''}" for key in patch),
 )
 def test_an_edit_of_a_series_changes_what_it_names_and_keeps_all_else(ews, store, patch):
     item = made(store)

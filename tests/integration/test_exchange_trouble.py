@@ -218,3 +218,12 @@ def test_the_zone_of_the_host_changes_nothing(zone):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_exchange_works_beside_the_caldav_library_which_brings_another_urllib3(ews):
+    code = (
+        "import caldav, sys; from adapters.exchange_account import ExchangeAccount as A; "
+        "store = A(sys.argv[1], 'me@corp.example', lambda: 'secret').open('primary'); "
+        "sys.exit(not store.changes(None).complete)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, ews.address], cwd=ROOT, check=False).returncode == 0
