@@ -26,7 +26,7 @@ def is_activity(name: str) -> bool:
 
 def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is none of Datebook's affairs."""
-    return name.startswith(".") or name.endswith(_PASSED_OVER)
+    return name.startswith(".") or name.endswith(_PASSED_OVER) or name == "lost+found"
 
 
 def is_conflict_copy(name: str) -> bool:

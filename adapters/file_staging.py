@@ -1,6 +1,7 @@
 """Writes of single files that can say after a crash whether they happened.
 
-Each write has a token and keeps its papers in `.datebook/tmp`, named by the token:
+Each write has a token and keeps its papers in a folder of this machine's own below `.datebook/tmp` (a replicator
+may carry the papers of other machines here: they mean nothing without their hard links), named by the token:
 
 - `new`   the new bytes, on disk before anything else. It goes away by the one rename that is the write.
 - `keep`  a second name of the new file, made before that rename. Without `new` beside it: it happened.
@@ -60,9 +61,9 @@ class Changed(Exception):
 class Staging:
     """The papers of writes under way, in one batch."""
 
-    def __init__(self, dirs: Directories) -> None:
+    def __init__(self, dirs: Directories, instance: str) -> None:
         self._dirs = dirs
-        self.folder = dirs.folder(TMP, make=True, mode=0o700)
+        self.folder = dirs.folder(f"{TMP}/{instance}", make=True, mode=0o700)
 
     def prepare(self, token: str, raw: bytes, *, mode: int = 0o666, like: os.stat_result | None = None) -> None:
         """Write the new bytes aside. Not yet synced. There must be no papers of this token."""

@@ -40,7 +40,8 @@ class FileStore:
     """One folder of activity files.
 
     `zone` is its default zone, `types` the activity types of the config (none: any will do), `host` this
-    machine's name as editors write it into their locks.
+    machine's name as editors write it into their locks; `instance` names the folder for the papers of writes
+    under way (default: one for this machine and this folder), `swap_folders` are where Neovim keeps its swap files.
     """
 
     def __init__(  # noqa: PLR0913  what the folder is, and what is handed in for it
@@ -52,12 +53,14 @@ class FileStore:
         types: Sequence[str] = (),
         host: str | None = None,
         swap_folders: tuple[Path, ...] = (),
+        instance: str = "",
     ) -> None:
         self.root = root
         self._formats = Formats(zone, tuple(types))
         self._clock = clock
         self._host = os.uname().nodename if host is None else host
         self._swap_folders = swap_folders
+        self._instance = instance
 
     @property
     def capabilities(self) -> Capabilities:
@@ -103,7 +106,7 @@ class FileStore:
         """The file that a create with this uid and token made; None: there is none."""
         stamps = self.look().stamps
         with self._open() as dirs:
-            inode = Staging(dirs).inode_of(token)
+            inode = self._papers(dirs).inode_of(token)
         paths = [path for path, stamp in stamps.items() if inode is not None and stamp.inode == inode]
         named = [r for r in self.read(paths) if isinstance(r, Seen)]
         if named:
@@ -186,11 +189,17 @@ class FileStore:
             raise missing(self.root, "the marker")
         return marker
 
+    def _papers(self, dirs: Directories) -> Staging:
+        if not self._instance:
+            machine = f"{_machine()}:{os.fstat(dirs.root).st_ino}"
+            self._instance = digest(machine.encode())[:12]
+        return Staging(dirs, self._instance)
+
     @contextmanager
     def _staging(self) -> Iterator[tuple[Directories, Staging]]:
         with self._open() as dirs, _translating(str(self.root)):
             self._marked(dirs)
-            yield dirs, Staging(dirs)
+            yield dirs, self._papers(dirs)
 
     def _carry_out(self, writes: Sequence[Write | Rewrite]) -> list[Outcome]:
         with self._staging() as (dirs, staging):
@@ -232,6 +241,14 @@ class FileStore:
                     if uid.encode(errors="surrogatepass") in self._content(dirs, path):
                         found.append(path)
         return found
+
+
+def _machine() -> str:
+    """What tells this machine from others that a replicator carries the folder to."""
+    try:
+        return Path("/etc/machine-id").read_text().strip() or os.uname().nodename
+    except OSError:
+        return os.uname().nodename
 
 
 @contextmanager
