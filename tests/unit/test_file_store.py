@@ -130,12 +130,37 @@ def test_only_the_places_asked_for_are_looked_at(root, store, tmp_path):
     assert set(store.look([""]).stamps) == {"a.yaml", "b/c.yaml", "b/d/e.yaml", "f.yaml"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_folder_without_the_right_to_read_is_unsure_not_gone(root, store):
+@pytest.fixture
+def as_nobody(root, store):
+    """A user with no rights of root, for whom the folder is their own."""
     put(root, "b/c.yaml")
+    list(store.write([]))
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in [root, *root.rglob("*")]:
+        os.chown(path, NOBODY, NOBODY)
+    above = [folder for folder in root.parents if (folder.stat().st_mode & 0o055) != 0o055]
+    modes = {folder: folder.stat().st_mode for folder in above}
+    for folder in above:
+        folder.chmod(modes[folder] | 0o055)
+    os.seteuid(NOBODY)
+    yield
+    os.seteuid(0)
+    for folder, mode in modes.items():
+        folder.chmod(mode)
+
+
+NOBODY = 65534
+
+
+@pytest.mark.usefixtures("as_nobody")
+def test_a_folder_without_the_right_to_read_is_unsure_not_gone(root, store):
     (root / "b").chmod(0)
     look = store.look()
+    (reading,) = store.read(["b/c.yaml"])
     (root / "b").chmod(0o700)
+    assert isinstance(reading, Failed)
     assert list(look.unsure) == ["b/"]
     assert look.problems[0].code == "unreadable_place"
 
@@ -466,12 +491,13 @@ def _fail_nth(patched, failing, code):
     return calls
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_store_without_the_right_to_write_says_so(root, store):
-    put(root, "a.yaml")
-    ref = seen(store, "a.yaml").ref
-    root.chmod(0o500)
+@pytest.mark.usefixtures("as_nobody")
+def test_a_folder_without_the_right_to_write_says_so(root, store):
+    ref = seen(store, "b/c.yaml").ref
+    (root / "b").chmod(0o500)
     outcome = carry_out(store, Update(ref, "t1", {Key(Field.SUBJECT): "x"}))
-    root.chmod(0o700)
+    (root / "b").chmod(0o700)
     assert isinstance(outcome, Forbidden)
     assert outcome.what_to_do
+    assert (root / "b/c.yaml").read_text() == CALL
+    assert papers(root) == []
