@@ -169,7 +169,7 @@ class Decider:
             changed=instant(file.changed),
             choice=self.router(activity, came_from),
             missing=instant(file.missing) if file.missing is not None else None,
-            broken=file.problem is not None,
+            broken=file.problem is not None and file.missing is None,
             replaced={
                 (key := encoding.load_key(name)): None if text is None else encoding.load_patch(text)[key]
                 for name, text in replaced.items()

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import Unreadable
-from daemon.core.model import Activity, Field, text_of, when_of
+from daemon.core.model import Activity
 from daemon.core.plan import Verdict
 from daemon.core.routing import Choice
-from daemon.core.store import Failed, Folder, Gone, Look, Seen, Stamp
+from daemon.core.store import Failed, Folder, Gone, Look, Reading, Seen, Stamp
+from daemon.engine.identity import Registrar, Unsure
 from daemon.journal import Journal
 from daemon.journal.rows import FileRow
 
@@ -54,10 +55,13 @@ class FolderEyes:
         self._report(seen)
         if lost:
             self._lose(lost, found)
+        put_off: list[Reading] = []
         for readings in _chunks(self._folder.read(to_read)):
             with self._journal.turn():
-                for reading in readings:
-                    self._take(reading, seen.stamps, found)
+                put_off += [r for r in readings if not self._take(r, seen.stamps, found, last=False)]
+        with self._journal.turn():
+            for reading in put_off:
+                self._take(reading, seen.stamps, found, last=True)
         return found
 
     def _stamps(self) -> dict[str, Stamp]:
@@ -87,17 +91,15 @@ class FolderEyes:
         with self._journal.turn():
             for path in lost:
                 row = self._journal.files.by_path(path)
-                if row is None:
-                    self._stamps().pop(path, None)
-                elif row.missing is None:
+                if row is not None and row.missing is None:
                     found.changed.add(row.id)
+                self._stamps().pop(path, None)
             self._journal.files.lost(lost, self._clock.now().timestamp())
 
-    def _take(self, reading: Seen | Gone | Failed, stamps: Mapping[str, Stamp], found: Found) -> None:
+    def _take(self, reading: Reading, stamps: Mapping[str, Stamp], found: Found, *, last: bool) -> bool:
         match reading:
             case Seen():
-                self._seen(reading, stamps[reading.ref.id], found)
-                self._stamps()[reading.ref.id] = stamps[reading.ref.id]
+                return self._seen(reading, stamps[reading.ref.id], found, last=last)
             case Gone(path):
                 if path in self._stamps():
                     self._lose([path], found)
@@ -106,18 +108,20 @@ class FolderEyes:
                 self._stamps()[path] = stamps[path]
             case Failed(path, error):
                 self.problems[path] = Unreadable(str(error), code="not_readable", path=path)
+        return True
 
     def _broken(self, path: str, stamp: Stamp, problem: Unreadable, found: Found) -> None:
-        row = self._journal.files.by_path(path)
+        row = self._journal.files.by_path(path) or self._registrar(found).moved_broken(stamp)
         text = dump_problem(problem)
         if row is None:
             self._journal.files.add_broken(path, stamp, text, self._clock.now().timestamp())
             return
-        self._journal.files.broken(row.id, stamp, text)
+        self._journal.files.broken(row.id, path, stamp, text)
         self._journal.files.judge(row.id, verdicts.BROKEN)
         found.changed.add(row.id)
 
-    def _seen(self, seen: Seen, stamp: Stamp, found: Found) -> None:
+    def _seen(self, seen: Seen, stamp: Stamp, found: Found, *, last: bool) -> bool:
+        """Take in a file that was read; False: it can only be judged when the rest of the look has been."""
         path, digest = seen.ref.id, seen.ref.version
         row = self._journal.files.by_path(path)
         if row is not None and row.digest == digest:
@@ -125,57 +129,28 @@ class FolderEyes:
             if row.missing is not None:
                 self._journal.files.touch(row.id)
                 found.changed.add(row.id)
-            return
-        row = self._whose(seen, row)
+            self._stamps()[path] = stamp
+            return True
+        claim = self._registrar(found).whose(seen, stamp, last=last)
+        if isinstance(claim, Unsure):
+            return False
+        activity = self._copied(seen) if claim.copied else seen.activity
         now = self._clock.now().timestamp()
-        activity = seen.activity
+        row = claim.row
         if row is None:
-            uid = "" if self._is_taken(activity.uid) else activity.uid
-            if uid != activity.uid:
-                activity = self._copied(seen)
-            id_ = self._journal.files.add(uid, path, stamp, digest, activity, now)
+            id_ = self._journal.files.add(activity.uid, path, stamp, digest, activity, now)
         else:
             id_ = row.id
             if row.path != path:
                 self._stamps().pop(row.path, None)
             self._journal.files.saw(row, path, stamp, digest, activity, now)
+        self._stamps()[path] = stamp
         found.changed.add(id_)
+        return True
 
-    def _whose(self, seen: Seen, at_path: FileRow | None) -> FileRow | None:
-        """The activity that this file is; None: a new one."""
-        uid = seen.activity.uid
-        if at_path is not None and self._is_same(at_path, seen.activity):
-            return at_path
-        if at_path is not None:
-            self._journal.files.lost([at_path.path], self._clock.now().timestamp())
-            self._journal.files.moved_off(at_path.id)
-        if uid:
-            return next((row for row in self._journal.files.by_uid(uid) if not self._stands(row)), None)
-        return next(iter(self._journal.files.by_digest(seen.ref.version)), None)
-
-    def _is_same(self, row: FileRow, activity: Activity) -> bool:
-        """Whether the file at a known path still is that activity."""
-        if not row.uid or activity.uid == row.uid:
-            return not (activity.uid and not row.uid and self._is_taken(activity.uid))
-        if activity.uid:
-            return False
-        if not row.said_uid:
-            return True
-        before = row.activity
-        same_subject = text_of(before.view, Field.SUBJECT) == text_of(activity.view, Field.SUBJECT)
-        return same_subject or _day(before) == _day(activity)
-
-    def _stands(self, row: FileRow) -> bool:
-        """Whether a known file is still where it was; asks the folder where this look did not cover it."""
-        if not row.path or row.missing is not None:
-            return False
-        if row.path in self._folder.look({row.path}).stamps:
-            return True
-        self._journal.files.lost([row.path], self._clock.now().timestamp())
-        return False
-
-    def _is_taken(self, uid: str) -> bool:
-        return bool(uid) and any(self._stands(row) for row in self._journal.files.by_uid(uid))
+    def _registrar(self, found: Found) -> Registrar:
+        now = self._clock.now().timestamp()
+        return Registrar(self._folder, self._journal, self._stamps(), now, found.changed.add)
 
     def _copied(self, seen: Seen) -> Activity:
         """A copy becomes a new activity; in a shared store nobody can say whose, so it is held."""
@@ -222,19 +197,12 @@ class FolderEyes:
         self._journal.files.settle(row.id, row.rev)
 
 
-def _day(activity: Activity) -> object:
-    when = when_of(activity.view)
-    if when is None:
-        return None
-    return when.start.date() if hasattr(when, "start") else when.first
-
-
 def _unsure(path: str, look: Look) -> bool:
     return path in look.unsure or any(place.endswith("/") and path.startswith(place) for place in look.unsure)
 
 
-def _chunks(readings: Iterator[Seen | Gone | Failed]) -> Iterator[list[Seen | Gone | Failed]]:
-    chunk: list[Seen | Gone | Failed] = []
+def _chunks(readings: Iterator[Reading]) -> Iterator[list[Reading]]:
+    chunk: list[Reading] = []
     for reading in readings:
         chunk.append(reading)
         if len(chunk) >= _AT_ONCE:

@@ -32,7 +32,9 @@ class Files:
 
     def stamps(self) -> dict[str, Stamp]:
         """The stamp of every file that is there, by path."""
-        rows = self._db.execute("SELECT path, size, mtime_ns, inode, ctime_ns FROM files WHERE path IS NOT NULL")
+        rows = self._db.execute(
+            "SELECT path, size, mtime_ns, inode, ctime_ns FROM files WHERE path IS NOT NULL AND missing IS NULL"
+        )
         return {path: Stamp(size or 0, mtime or 0, inode or 0, ctime or 0) for path, size, mtime, inode, ctime in rows}
 
     def get(self, id_: int) -> FileRow | None:
@@ -108,12 +110,17 @@ class Files:
         values = (uid, None, True, None, None, None, None, "", encoding.dump_activity(activity), now, False)
         return int(self._db.execute(_NEW, values).lastrowid or 0)
 
-    def broken(self, id_: int, stamp: Stamp, problem: str) -> None:
+    def missing_with(self, inode: int) -> list[FileRow]:
+        """Missing files that had this inode: what was renamed, perhaps edited besides."""
+        rows = self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL AND inode = ? ORDER BY id", (inode,))
+        return [_row(row) for row in rows]
+
+    def broken(self, id_: int, path: str, stamp: Stamp, problem: str) -> None:
         """The file as it is now can't be read; its last good state stays, and nothing is synced from it."""
         self._db.execute(
-            """UPDATE files SET size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, problem = ?, missing = NULL,
+            """UPDATE files SET path = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, problem = ?, missing = NULL,
             digest = '', dirty = 0, rev = rev + 1 WHERE id = ?""",
-            (*_stamp(stamp), problem, id_),
+            (path, *_stamp(stamp), problem, id_),
         )
 
     def add_broken(self, path: str, stamp: Stamp, problem: str, now: float) -> int:
