@@ -142,7 +142,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
         case Service.CALDAV:
             return _caldav(config, ask, zone, types, now, owner)
         case Service.EXCHANGE:
-            return _exchange(config, ask, zone, types, now)
+            return _exchange(config, ask, zone, owner)
         case Service.GOOGLE | Service.MICROSOFT365:
             problem = ConfigProblem(
                 f"account {config.name}: service {config.service.value} can't be used by this version yet",
@@ -179,10 +179,19 @@ def _no_secret() -> str:
     return ""
 
 
-def _exchange(
-    config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
-) -> Account:
-    raise NotImplementedError
+def _exchange(config: AccountConfig, ask: Callable[[], str], zone: str, owner: str) -> Account:
+    from adapters.exchange_account import ExchangeAccount
+
+    return ExchangeAccount(
+        config.url,
+        config.user,
+        ask,
+        address=config.user if "@" in config.user else owner,
+        bearer=config.token is not None,
+        ca=config.ca,
+        zone=zone,
+        name=config.name,
+    )
 
 
 @contextmanager

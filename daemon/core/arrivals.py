@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.eligible import Eligibility, eligible
@@ -15,7 +16,7 @@ from daemon.core.overlay import recognise
 from daemon.core.plan import CreateEvent, CreateFile, Decision, Hold, Link, Verdict
 from daemon.core.policy import Backlog
 from daemon.core.projection import Outgoing, incoming
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others, without_us
 from daemon.core.together import project, words_missing
 
 _SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
@@ -103,14 +104,15 @@ def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decis
         return Decision(verdicts.blocked("no_time", "The event has no time.", "Give it one in the calendar."))
     if (verdict := _eligibility(event.activity.view, event.backlog, setting)) is not None:
         return Decision(verdict)
-    arrival = incoming(event.activity, route=setting.route, types=setting.types)
+    known = replace(event.activity, view=without_us(event.activity.view, setting.own))
+    arrival = incoming(known, route=setting.route, types=setting.types)
     if arrival is None:
         return Decision(verdicts.PRIVATE_SKIPPED)
     local = Local(masked=arrival.masked, owner=_owner(event.activity, setting))
     where = place(setting.route, arrival.view, event.activity.uid, shared=setting.shared)
     agrees = {
-        key: Pair(arrival.view.get(key, Blank.ABSENT), event.activity.view.get(key, Blank.ABSENT))
-        for key in {*arrival.view, *event.activity.view}
+        key: Pair(arrival.view.get(key, Blank.ABSENT), known.view.get(key, Blank.ABSENT))
+        for key in {*arrival.view, *known.view}
     }
     step = CreateFile(where, arrival.view, local, agrees, "a new event", secret=arrival.secret)
     hold = Hold.FIRST_IMPORT if event.backlog and setting.route.backlog is Backlog.ASK else None
@@ -132,7 +134,7 @@ def _owner(activity: Activity, setting: Setting) -> str | None:
 def encounter(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """A file and an event with one uid that were never linked: equal pairs link, unequal ones are conflicts."""
     out = project(file, event, setting)
-    shown, overlay = recognise(event.activity.view, file.activity.view, out.cover)
+    shown, overlay = recognise(without_us(event.activity.view, setting.own), file.activity.view, out.cover)
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
     link = Link(merged.agrees, overlay, "the same uid on both sides")

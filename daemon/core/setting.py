@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.core.model import Activity, Guest, Key, Value, View
+from daemon.core.model import Activity, Field, Guest, Key, Patch, Value, View, guests_of
 from daemon.core.policy import Route
 from daemon.core.routing import Choice
 from daemon.core.store import Capabilities, Ref
@@ -82,3 +82,24 @@ def organised_by_others(guests: frozenset[Guest], own: frozenset[str]) -> bool:
     """Whether somebody else is the organiser."""
     organizers = [guest for guest in guests if guest.organizer]
     return bool(organizers) and not any(guest.email in own for guest in organizers)
+
+
+def without_us(view: View, own: frozenset[str]) -> View:
+    """The view without our own entry as the organiser: calendars add it, and a file need not say it."""
+    key = Key(Field.ATTENDEES)
+    guests = guests_of(view)
+    rest = frozenset(guest for guest in guests if not (guest.organizer and guest.email in own))
+    if len(rest) == len(guests):
+        return view
+    bare = {name: value for name, value in view.items() if name != key}
+    return {**bare, key: rest} if rest else bare
+
+
+def with_organizer(patch: Patch, event: View) -> Patch:
+    """The patch, its guests together with the organiser that the event has."""
+    key = Key(Field.ATTENDEES)
+    value = patch.get(key)
+    organizers = frozenset(guest for guest in guests_of(event) if guest.organizer)
+    if value is None or not organizers or any(guest.organizer for guest in guests_of({key: value})):
+        return patch
+    return {**patch, key: guests_of({key: value}) | organizers}

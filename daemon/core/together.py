@@ -28,7 +28,15 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import Direction, GuestMail, OnConflict
 from daemon.core.projection import Outgoing, outgoing
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+from daemon.core.setting import (
+    EventNow,
+    FileNow,
+    Setting,
+    organised_by_others,
+    others,
+    with_organizer,
+    without_us,
+)
 
 _SAME_MOMENT = timedelta(seconds=2)  # within it the calendar counts as the newer
 _ICS = ".ics"
@@ -49,7 +57,7 @@ class _Gate:
 
 def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """Merge the two sides of a link, and say what may be written."""
-    shown = underlay(event.activity.view, base)
+    shown = _shown(base, file, event, setting)
     out = project(file, event, setting)
     merged = merge(
         base,
@@ -74,6 +82,13 @@ def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> 
         hold=gate.hold,
         after_all={} if gate.is_shut else merged.both_agrees,
     )
+
+
+def _shown(base: Base, file: FileNow, event: EventNow, setting: Setting) -> View:
+    """What the calendar says, without what only we put over it and without our own entry as organiser."""
+    under = underlay(event.activity.view, base)
+    named = any(guest.organizer for guest in file.activity.guests)
+    return under if named else without_us(under, setting.own)
 
 
 def project(file: FileNow, event: EventNow | None, setting: Setting) -> Outgoing:
@@ -169,7 +184,8 @@ def _covered(merged: Merged, base: Base, out: Outgoing, shown: View, event: Even
     news = {key for key, value in overlay.items() if key not in base.overlay or base.overlay[key] != value}
     keys = {*merged.to_calendar, *news, *(base.overlay.keys() - overlay.keys())}
     there = event.activity.view
-    return overlay, {key: target.get(key) for key in keys if not equal(key, there.get(key), target.get(key))}
+    patch = {key: target.get(key) for key in keys if not equal(key, there.get(key), target.get(key))}
+    return overlay, with_organizer(patch, there)
 
 
 def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Gate:
