@@ -68,7 +68,7 @@ def theirs(rule: Rule, start: datetime) -> list[datetime]:
 def walked(rule: Rule, start: datetime, end: datetime, since: date | None = None) -> Iterator[datetime]:
     """Our walk up to `end`; a rule that never fires ends in too much work, far behind it."""
     try:
-        for moment in forwards(rule, start, Walk(4_000), since=since):
+        for moment in forwards(rule, start, Walk(30_000), since=since):
             if moment > end:
                 return
             yield moment
@@ -79,23 +79,23 @@ def walked(rule: Rule, start: datetime, end: datetime, since: date | None = None
 @settings(deadline=None, max_examples=200)
 @given(rules(), starts)
 def test_a_walk_forwards_finds_what_dateutil_finds(rule: Rule, start: datetime) -> None:
-    ours = list(islice(walked(rule, start, datetime(2060, 1, 1)), ENOUGH))
+    ours = list(islice(walked(rule, start, datetime(2100, 1, 1)), ENOUGH))
     assume(len(ours) == ENOUGH)  # dateutil walks for hours where a rule never fires
     assert ours == theirs(rule, start)
 
 
-@settings(deadline=None, max_examples=60)
-@given(rules(), starts, st.integers(0, 700))
+@settings(deadline=None, max_examples=50)
+@given(rules(), starts, st.integers(0, 120))
 def test_a_walk_backwards_is_the_walk_forwards_reversed(rule: Rule, start: datetime, days: int) -> None:
     end = start + timedelta(days=days)
     assert list(backwards(rule, start, end, Walk())) == list(walked(rule, start, end))[::-1]
 
 
-@settings(deadline=None, max_examples=60)
-@given(rules(), starts, st.integers(0, 700))
+@settings(deadline=None, max_examples=50)
+@given(rules(), starts, st.integers(0, 120))
 def test_a_walk_from_a_later_day_leaves_out_only_what_is_before_it(rule: Rule, start: datetime, days: int) -> None:
     day = (start + timedelta(days=days)).date()
-    end = start + timedelta(days=days + 400)
+    end = start + timedelta(days=days + 100)
     there = [moment for moment in walked(rule, start, end) if moment.date() >= day]
     assert list(walked(rule, start, end, since=day)) == there
 
