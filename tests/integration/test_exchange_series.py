@@ -11,7 +11,7 @@ from adapters.outlook_properties import PENDING, PROPERTY_SET
 from daemon.core.errors import Refused, Unavailable, VersionMismatch
 from daemon.core.model import AllDay, Busy, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Seen, Update, Written
-from tests.servers.ews_mailbox import leaf
+from tests.servers.ews_kept import leaf
 from tests.servers.ews_schema import T
 from tests.servers.ews_server import Trouble, serving
 from tests.servers.ews_worlds import exchange_account

@@ -11,7 +11,7 @@ from adapters.outlook_properties import PROPERTY_SET, UID
 from daemon.core.errors import CursorExpired, Missing, Refused, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Answer, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Ref, Remove, Seen, Update, Written
-from tests.servers.ews_mailbox import leaf
+from tests.servers.ews_kept import leaf
 from tests.servers.ews_schema import T, violations
 from tests.servers.ews_server import Trouble, serving
 from tests.servers.ews_worlds import ExchangeHand, exchange_account

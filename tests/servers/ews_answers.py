@@ -8,7 +8,8 @@ from datetime import datetime
 
 from lxml import etree
 
-from tests.servers.ews_mailbox import Element, Folder, Item, Mailbox, leaf, property_key, utc
+from tests.servers.ews_kept import Element, Folder, Item, leaf, property_key, utc
+from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_schema import MODELS, M, T
 
 _ORDER = [particle.rstrip("?*").partition("=")[0] for particle in MODELS["CalendarItem"].split()]

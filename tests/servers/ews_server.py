@@ -20,7 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from lxml import etree
 
 from tests.servers.ews_answers import failure
-from tests.servers.ews_mailbox import Element, EwsError, Mailbox
+from tests.servers.ews_kept import Element, EwsError
+from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_operations import OPERATIONS
 from tests.servers.ews_schema import M, T, violations
 

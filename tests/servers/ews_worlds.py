@@ -8,7 +8,8 @@ from pathlib import Path
 from lxml import etree
 
 from adapters.exchange_account import ExchangeAccount
-from tests.servers.ews_mailbox import EwsError, Mailbox, leaf
+from tests.servers.ews_kept import EwsError, leaf
+from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_schema import T
 from tests.servers.ews_server import EwsServer, serving
 from tests.servers.running import Servers

@@ -2,7 +2,8 @@
 
 `python -m tests.servers.null_dav --port 5555 --seed 1000 --latency 0.1`. It keeps connections alive and
 speaks discovery, PROPFIND, sync-collection (RFC 6578), calendar-multiget and conditional PUT and DELETE.
-Beside that, for tests and benches: `GET /.stats` counts what it served since `POST /.reset`;
+Beside that, for tests and benches: `GET /.stats` counts what it served since `POST /.reset`, and says when
+the last PUT came in (`put_at_ns`, the monotonic clock);
 `POST /.expire` forgets every sync token given out so far; `POST /.latency` takes seconds as its body.
 """
 
@@ -15,6 +16,7 @@ import re
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -377,6 +379,8 @@ class Connection(asyncio.Protocol):
         if not request.path.startswith("/."):
             for key, amount in ((request.method, 1), ("requests", 1), ("received", size), ("sent", len(raw))):
                 server.counts[key] = server.counts.get(key, 0) + amount
+            if request.method == "PUT":
+                server.counts["put_at_ns"] = time.monotonic_ns()
         if server.latency:
             asyncio.get_running_loop().call_later(server.latency, self.transport.write, raw)
         else:
