@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -46,8 +46,11 @@ def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
     return _changed(base, side, view, keys)
 
 
-def revive(base: Base, side: Side, view: View, other: View) -> View:
-    """The view of `side` as if it had not removed those instances that the other side has edited since."""
+def revive(base: Base, side: Side, view: View, other: View, unheld: Collection[Key] = ()) -> View:
+    """The view of `side` as if it had not removed those instances that the other side has edited since.
+
+    They come back as they were agreed, without the keys in `unheld`.
+    """
     half = getattr(base.pair(SKIP), side.value)
     if half is Blank.UNKNOWN:
         return view
@@ -59,7 +62,7 @@ def revive(base: Base, side: Side, view: View, other: View) -> View:
     revived[SKIP] = skipped(view.get(SKIP)) - back
     for key, pair in base.pairs.items():
         value = said(getattr(pair, side.value))
-        if key.instance in back and value is not None:
+        if key.instance in back and value is not None and key not in unheld:
             revived.setdefault(key, value)
     return revived
 

@@ -206,6 +206,8 @@ class Meeting:
     def _alike(self, case: Case) -> bool:
         """Whether both sides show the same, whichever of them says so and whichever leaves it to a default."""
         plain = Key(case.key.field)
+        if case.file is None and case.calendar is None:
+            return True
         if case.file is None:
             return equal(plain, effective(self.file_says, case.key), case.calendar)
         if case.calendar is None:

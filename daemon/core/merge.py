@@ -82,7 +82,8 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
     """
     ours, theirs = file, calendar
     if SKIP not in unheld:
-        ours, theirs = revive(base, Side.FILE, file, calendar), revive(base, Side.CALENDAR, calendar, file)
+        ours = revive(base, Side.FILE, file, calendar)
+        theirs = revive(base, Side.CALENDAR, calendar, file, unheld)
     meeting = Meeting(base, ours, theirs, unheld, file_lacks, chooser, shown)
     keys = sorted({*base.pairs, *ours, *theirs}, key=order)
     met = {key: meeting.meet(key) for key in keys}
