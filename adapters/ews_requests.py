@@ -23,7 +23,7 @@ from adapters.ews_item import (
 )
 from adapters.ews_recurrence import Element, T, write_recurrence
 from adapters.ews_xml import M
-from adapters.outlook_properties import NAMES, PROPERTY_SET, UID
+from adapters.outlook_properties import NAMES, PROPERTY_SET, TOKEN, UID
 from adapters.recurrence_pattern import Recurrence
 
 NAMESPACES = {"m": M.strip("{}"), "t": T.strip("{}")}
@@ -99,7 +99,7 @@ def sync_items(folder: FolderTarget, state: str) -> Element:
 def find_items(folder: FolderTarget, uid: str | None, offset: int = 0) -> Element:
     """FindItem: the items that carry this uid in our property; None: that carry any."""
     request = _request("FindItem", Traversal="Shallow")
-    _shape(request, ("item:DateTimeCreated",), NAMES)
+    _shape(request, ("item:DateTimeCreated", "calendar:UID"), (UID, TOKEN))
     paging = {"MaxEntriesReturned": str(FIND_PAGE), "Offset": str(offset), "BasePoint": "Beginning"}
     _add(request, f"{M}IndexedPageItemView", **paging)
     restriction = _add(request, f"{M}Restriction")

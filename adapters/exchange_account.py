@@ -180,6 +180,9 @@ def discover(address: str, user: str, secret: Callable[[], str]) -> Discovered:
     from exchangelib.autodiscover import Autodiscovery, cache, clear_cache  # noqa: PLC0415  as above
     from exchangelib.errors import EWSError, UnauthorizedError  # noqa: PLC0415  as above
 
+    from adapters.exchange_wire import quiet  # noqa: PLC0415  as above
+
+    quiet()
     # exchangelib keeps what it finds in a pickle in the common temporary folder: anyone could plant one there.
     with tempfile.TemporaryDirectory(prefix="datebook-autodiscover-") as private:
         cache.AUTODISCOVER_PERSISTENT_STORAGE = str(Path(private) / "cache")

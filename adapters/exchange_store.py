@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from adapters.ews_codec import refusal
 from adapters.ews_item import CalendarFolder, EwsItem, FolderTarget
@@ -39,6 +40,7 @@ class ExchangeStore:
     def __init__(self, wire: Wire, folder: CalendarFolder, owner: Owner, name: str = "") -> None:
         self._wire, self._folder, self._name = wire, folder, name
         self._target = FolderTarget(folder.id)
+        self._last_state = ""
         self._copies = Copies(lambda: self._carrying(None))
         self._reader = Reader(wire, owner, self._copies, name)
         self._writer = Writer(wire, self._target, owner, self._reader, self._carrying, name)
@@ -57,10 +59,11 @@ class ExchangeStore:
         """Ids and change keys of what changed; a sync state belongs to one folder. Raises CursorExpired."""
         state = "" if cursor is None else self._state(cursor)
         found: dict[str, str | None] = {}
-        for element, tag in self._pages(state):
-            item, changekey = item_id_of(element)
-            # The newest comes first; an id that was seen is older news.
-            found.setdefault(item, None if tag == f"{T}Delete" else changekey)
+        with self._understood():
+            for element, is_there in self._pages(state):
+                item, changekey = item_id_of(element)
+                # The newest comes first; an id that was seen is older news.
+                found.setdefault(item, changekey if is_there else None)
         gone = [item for item, changekey in found.items() if changekey is None]
         self._copies.forget(gone)
         return Changes(
@@ -77,7 +80,8 @@ class ExchangeStore:
 
     def find(self, uid: str, token: str) -> Reading | None:
         """The item that carries this token, else the oldest that carries the uid."""
-        carrying = sorted(self._carrying(uid), key=lambda item: _age(item, token))
+        with self._understood():
+            carrying = sorted(self._carrying(uid), key=lambda item: _age(item, token))
         if not carrying:
             return None
         return next(self._reader.read([carrying[0].id]))
@@ -96,9 +100,19 @@ class ExchangeStore:
 
     def _outcome(self, write: Write) -> Outcome:
         try:
-            return self._writer.write(write)
+            with self._understood():
+                return self._writer.write(write)
         except SyncError as error:
             return error
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Answers that are not as EWS says are trouble of the server, told without their text."""
+        try:
+            yield
+        except ValueError as error:
+            what = f"Exchange's answer is not as EWS says ({type(error).__name__})"
+            raise Unavailable(what, store=self._name) from error
 
     def _state(self, cursor: str) -> str:
         try:
@@ -110,15 +124,21 @@ class ExchangeStore:
             raise CursorExpired("the cursor is of another calendar", store=self._name)
         return state
 
-    def _pages(self, state: str) -> Iterator[tuple[Element, str]]:
-        """All changes since `state`; afterwards `_last_state` is where they end."""
+    def _pages(self, state: str) -> Iterator[tuple[Element, bool]]:
+        """All changes since `state`: what carries the id, and whether the item is there.
+
+        Afterwards `_last_state` is where they end. Whether somebody has read an item is no change.
+        """
         while True:
             answer = self._ask(sync_items(self._target, state))
             after = answer.element.findtext(f"{M}SyncState") or ""
             changes = answer.element.find(f"{M}Changes")
             page = [] if changes is None else list(changes)
             for change in page:
-                yield (change if change.tag == f"{T}Delete" else change[0]), str(change.tag)
+                if change.tag == f"{T}Delete":
+                    yield change, False
+                elif change.tag in {f"{T}Create", f"{T}Update"}:
+                    yield change[0], True
             if not after or (answer.element.findtext(f"{M}IncludesLastItemInRange") or "true").lower() == "true":
                 self._last_state = after
                 return
@@ -146,8 +166,6 @@ class ExchangeStore:
         if not answers[0].ok:
             raise error_of(answers[0].code, store=self._name, back_off=answers[0].back_off)
         return answers[0]
-
-    _last_state = ""
 
 
 def _age(item: EwsItem, token: str) -> tuple[bool, str, str]:

@@ -66,7 +66,7 @@ class Wire:
         self._lock = threading.RLock()
         self._account: Any = None
         self._token = ""
-        _quiet()
+        quiet()
 
     def call(self, request: Element) -> list[Answered]:
         """Send a request; its response messages, in order. Raises StoreError."""
@@ -75,6 +75,7 @@ class Wire:
                 return self._send(request)
             except SignInNeeded:
                 if not self._has_new_token():
+                    self.close()  # the next call asks for the secret anew
                     raise
                 return self._send(request)
 
@@ -219,7 +220,7 @@ class _TrustingAdapter(requests.adapters.HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep exchangelib from logging whole requests when something goes wrong: they hold titles and texts."""
     logging.getLogger("exchangelib").setLevel(logging.CRITICAL + 1)
     BaseProtocol.HTTP_ADAPTER_CLS = _TrustingAdapter
@@ -270,6 +271,6 @@ def _usable(auth_type: str, login: Login) -> str:
         try:
             import requests_gssapi  # type: ignore[import-not-found]  # noqa: F401, PLC0415  an extra
         except ImportError as error:
-            cure = "this server takes Kerberos alone: install requests_gssapi beside Datebook and run kinit"
+            cure = "this server takes Kerberos alone: install datebook[kerberos] and run kinit"
             raise SignInNeeded("Exchange takes Kerberos alone", what_to_do=cure, store=login.name) from error
     return auth_type

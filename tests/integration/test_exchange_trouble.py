@@ -6,12 +6,14 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.core.errors import Forbidden, SignInNeeded, Unavailable, VersionMismatch
+from adapters.exchange_account import discover
+from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable, VersionMismatch
 from daemon.core.model import Field, Key, Timed
 from daemon.core.store import Create, Finding, Update
 from tests.servers.ews_server import Trouble, serving
@@ -54,6 +56,15 @@ def test_a_wrong_password_is_tried_once_and_the_user_is_told(ews):
     assert ews.logins == 1
 
 
+def test_a_password_that_was_put_right_is_used_from_then_on(ews):
+    passwords = ["wrong"]
+    account = exchange_account(ews, secret=lambda: passwords[-1])
+    with pytest.raises(SignInNeeded):
+        account.calendars()
+    passwords.append(ews.password)
+    assert account.calendars()
+
+
 def test_a_password_that_is_changed_while_the_daemon_runs_stops_at_the_first_refusal(ews, store):
     cursor = store.changes(None).cursor
     ews.password, before = "another", ews.logins  # on the server; the session goes on with the old one
@@ -73,7 +84,7 @@ def test_a_server_that_takes_kerberos_alone_says_what_to_install(ews):
     ews.challenge = "Negotiate"
     with pytest.raises(SignInNeeded) as refused:
         exchange_account(ews).open("primary")
-    assert "requests_gssapi" in refused.value.what_to_do
+    assert "datebook[kerberos]" in refused.value.what_to_do
 
 
 def test_a_token_from_a_broker_signs_in(ews):
@@ -110,6 +121,14 @@ def test_check_says_what_is_fine_and_what_is_not(ews):
     [refused] = exchange_account(ews, secret=lambda: "wrong").check()
     assert isinstance(refused, Finding)
     assert not refused.ok
+
+
+def test_a_mail_domain_that_names_no_exchange_is_told_and_leaves_nothing_in_the_common_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(Missing) as missing:
+        discover("me@nowhere.invalid", "me@nowhere.invalid", lambda: "secret")
+    assert "--url" in missing.value.what_to_do
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- the network
