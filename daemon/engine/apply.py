@@ -16,7 +16,7 @@ from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
-from daemon.core.plan import Agree, Link, Side, State, Step, Unlink
+from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink
 from daemon.core.store import Create, Folder, Outcome, Store, Write
 from daemon.engine.decide import Unit
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
@@ -71,7 +71,7 @@ class Applier:
             error = self._make(jobs, self.store)
             if error is not None:
                 break
-        for jobs in _chunks(self._jobs.for_uids(self._nameless(ready)), _BATCH):
+        for jobs in _chunks(self._jobs.for_uids(self._nameless()), _BATCH):
             self._make(jobs, self.folder)
         if error is not None:
             raise error
@@ -171,16 +171,12 @@ class Applier:
                 self.journal.files.judge(unit.file.id, verdicts.SYNCED)
         return error
 
-    def _nameless(self, units: Sequence[Unit]) -> list[Unit]:
-        """The units whose file has a uid in the journal and does not say it yet."""
-        found = []
+    def _nameless(self) -> list[Unit]:
+        """The files of this route that have a uid in the journal and do not say it yet, those of earlier passes too."""
         with self.journal.turn():
-            for unit in units:
-                row = self.journal.files.get(unit.file.id) if unit.file else None
-                is_here = row is not None and row.path and row.missing is None and row.problem is None
-                if row is not None and is_here and row.uid and not row.said_uid and self.may_name(unit):
-                    found.append(replace(unit, file=row))
-        return found
+            rows = self.journal.files.nameless(self.route)
+        units = [Unit(row, None, Decision(verdicts.SYNCED)) for row in rows]
+        return [unit for unit in units if self.may_name(unit)]
 
 
 def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:

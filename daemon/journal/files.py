@@ -168,6 +168,15 @@ class Files:
         """What was seen up to `rev` has been settled."""
         self._db.execute("UPDATE files SET dirty = 0 WHERE id = ? AND rev = ?", (id_, rev))
 
+    def nameless(self, route: str) -> list[FileRow]:
+        """Files that have a uid here, are linked on the route, and do not say it yet."""
+        rows = self._db.execute(
+            f"""{_SELECT} WHERE uid != '' AND NOT said_uid AND path IS NOT NULL AND missing IS NULL AND problem IS NULL
+            AND id IN (SELECT file FROM events WHERE route = ?) ORDER BY id""",  # noqa: S608  constants
+            (route,),
+        )
+        return [_row(row) for row in rows]
+
     def give_uid(self, id_: int, uid: str) -> None:
         """The uid under which it will be known, before the file says so."""
         self._db.execute("UPDATE files SET uid = ? WHERE id = ?", (uid, id_))

@@ -42,6 +42,7 @@ CREATE TABLE files (
     look_at REAL                     -- look again then
 );
 CREATE INDEX files_uid ON files (uid) WHERE uid != '';
+CREATE INDEX files_nameless ON files (id) WHERE uid != '' AND NOT said_uid;
 CREATE INDEX files_dirty ON files (route) WHERE dirty;
 CREATE INDEX files_missing ON files (missing) WHERE missing IS NOT NULL;
 

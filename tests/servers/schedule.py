@@ -48,7 +48,7 @@ class Profile:
         """A profile by chance."""
         flip = lambda: random.random() < 0.5  # noqa: E731
         manners = Manners(
-            Capabilities(versions_creates=flip(), versions_deletes=flip()),
+            Capabilities(versions_creates=flip()),  # a delete without a version loses what nobody can save
             gives_ids=flip(),
             tells_versions=flip(),
             feeds_versions=flip(),
