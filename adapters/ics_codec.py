@@ -13,7 +13,7 @@ from adapters.ics_local import DONE_LINE, local_lines
 from adapters.ics_patch import Patcher, put_uid
 from adapters.ics_series import Series, load
 from adapters.ics_split import split
-from adapters.ics_values import write_moment
+from adapters.ics_values import escape, unescape, write_moment
 from adapters.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
@@ -54,7 +54,7 @@ def compose(  # noqa: PLR0913  an event has these many sides, all but two by nam
     stamp = write_moment(now.astimezone(UTC))
     calendar.body += [line("VERSION:2.0"), line(f"PRODID:{_PRODID}"), event]
     event.body += [line(f"{name}:{stamp}") for name in ("DTSTAMP", "CREATED", "LAST-MODIFIED")]
-    event.body.insert(0, line(f"UID:{uid}"))
+    event.body.insert(0, line(f"UID:{escape(uid)}"))
     document = Component(b"")
     document.body.append(calendar)
     series = Series(document, calendar, Reader(Zones(calendar, zone)), event, {})
@@ -139,7 +139,7 @@ def peek_uid(raw: bytes) -> str:
         mark, name, uid = found.groups()
         if mark is None:
             if inside[-1:] == [b"VEVENT"]:
-                return re.sub(rb"\r?\n[ \t]", b"", uid).strip().decode("utf-8", "replace")
+                return unescape(re.sub(rb"\r?\n[ \t]", b"", uid).strip().decode("utf-8", "replace"))
         elif mark.upper() == b"BEGIN":
             inside.append(name.upper())
         elif inside:

@@ -11,7 +11,7 @@ from adapters.ics_lines import drop, put, remove
 from adapters.ics_people import put_guests
 from adapters.ics_series import OF_THE_SERIES, Series, apply, differences
 from adapters.ics_times import Form, TimeWriter, original_moment, put_rule, put_skips, rewrite_skips
-from adapters.ics_values import write_moment
+from adapters.ics_values import escape, unescape, write_moment
 from adapters.ics_write import PLAIN_FIELDS, put_categories, put_field, put_type
 from daemon.core.model import AllDay, Field, Guest, Original, Patch, Timed, Value, When
 from daemon.core.times import natural
@@ -204,7 +204,10 @@ def _raise_sequence(event: Component) -> None:
 
 
 def put_uid(series: Series, uid: str) -> None:
-    """Give every event of an object without UID this one."""
+    """Give every event of an object this UID, in place of none or of another activity's."""
     for event in (series.master, *series.overrides.values()):
-        if event.first(b"UID") is None:
-            event.body.insert(0, line(f"UID:{uid}", ending_of(event)))
+        known = event.first(b"UID")
+        if known is None:
+            event.body.insert(0, line(f"UID:{escape(uid)}", ending_of(event)))
+        elif unescape(known.value.strip()) != uid:
+            put(event, "UID", f"UID:{escape(uid)}")

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from adapters.content_lines import Component, parse
 from adapters.ics_fields import Moment, Reader, properties_of, stamp_of
 from adapters.ics_local import is_done, local_of
+from adapters.ics_values import unescape
 from adapters.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.expansion import is_expandable
@@ -97,7 +98,7 @@ class Series:
     def activity(self) -> Activity:
         """The activity, with what the object says beyond the view."""
         properties = properties_of(self.master)
-        uid = properties[b"UID"][0].value.strip() if b"UID" in properties else ""
+        uid = unescape(properties[b"UID"][0].value.strip()) if b"UID" in properties else ""
         local = local_of(properties)
         done = frozenset(original for original, each in self.overrides.items() if is_done(properties_of(each)))
         components = (self.master, *self.overrides.values())
@@ -194,7 +195,7 @@ def _only_activity(document: Component) -> tuple[Component, list[Component]]:
 
 def _uid(event: Component) -> str:
     line = event.first(b"UID")
-    return line.value.strip() if line else ""
+    return unescape(line.value.strip()) if line else ""
 
 
 def _read_rule(series: Series) -> None:

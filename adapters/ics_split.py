@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from adapters.content_lines import Component, Line, parse
+from adapters.ics_values import unescape
 
 LARGEST_CALENDAR = 512 * 1024 * 1024  # bytes: decades of a busy life
 _HEADER = frozenset({b"VERSION", b"PRODID", b"CALSCALE"})
@@ -29,7 +30,7 @@ def split(raw: bytes) -> list[tuple[str, bytes]]:
 
 def _uid(event: Component) -> str:
     line = event.first(b"UID")
-    return line.value.strip() if line else ""
+    return unescape(line.value.strip()) if line else ""
 
 
 def _object(calendar: Component, events: Iterable[Component]) -> Iterator[bytes]:
