@@ -15,7 +15,7 @@ from adapters.ews_item import EwsItem, Fields
 from adapters.ews_view import Owner, extra_of
 from adapters.outlook_properties import EXTRA, TOKEN, UID
 from adapters.recurrence_codec import index_of, instances
-from adapters.recurrence_pattern import Recurrence
+from adapters.recurrence_pattern import EWS, Limits, Recurrence
 from adapters.windows_zones import windows_zone
 from daemon.core.fields import effective
 from daemon.core.model import AllDay, Field, Key, Patch, Timed, Value, View, when_of
@@ -29,7 +29,7 @@ _SERIES_FIELDS = frozenset({Field.REPEAT, Field.SKIP})
 
 def create_fields(create: Create, owner: Owner) -> Fields:
     """The fields of a new item, its instances aside. Raises Unheld."""
-    reason = refusal(create.view)
+    reason = refusal(create.view, owner.limits)
     if reason:
         raise Unheld(reason)
     changed = frozenset(key.field for key in create.view if key.instance is None)
@@ -81,13 +81,13 @@ def patched(view: View, patch: Patch) -> dict[Key, Value]:
     return after | {key: value for key, value in patch.items() if value is not None}
 
 
-def refusal(view: View) -> str:
-    """Why Exchange can't hold an item that shows this; "": it can."""
+def refusal(view: View, limits: Limits = EWS) -> str:
+    """Why the service can't hold an item that shows this; "": it can."""
     try:
-        recurrence = recurrence_in(view)
-        _check_texts(view)
+        recurrence = recurrence_in(view, limits)
+        _check_texts(view, limits.service)
         _check_zones(view)
-        _check_instances(view, recurrence)
+        _check_instances(view, recurrence, limits.service)
     except Unheld as reason:
         return str(reason)
     return ""
@@ -96,10 +96,10 @@ def refusal(view: View) -> str:
 # --- what can't be held
 
 
-def _check_texts(view: View) -> None:
+def _check_texts(view: View, service: str) -> None:
     for key, value in view.items():
         if key.field is Field.SUBJECT and isinstance(value, str) and len(value) > MAX_SUBJECT:
-            raise Unheld(f"Exchange holds subjects of at most {MAX_SUBJECT} characters, this one has {len(value)}")
+            raise Unheld(f"{service} holds subjects of at most {MAX_SUBJECT} characters, this one has {len(value)}")
 
 
 def _check_zones(view: View) -> None:
@@ -108,19 +108,19 @@ def _check_zones(view: View) -> None:
             raise Unheld(f"Windows, and so Exchange, has no name for the time zone {value.zone}")
 
 
-def _check_instances(view: View, recurrence: Recurrence | None) -> None:
+def _check_instances(view: View, recurrence: Recurrence | None, service: str) -> None:
     originals = {original_day(key.instance) for key in view if key.instance is not None}
     if recurrence is None:
         return
     skipped = skip_days(view.get(Key(Field.SKIP)))
     for day in sorted(originals - skipped):
         if index_of(recurrence, day) is None:
-            raise Unheld(f"the series has no instance on {day.isoformat()}, so Exchange can't hold a change to it")
+            raise Unheld(f"the series has no instance on {day.isoformat()}, so {service} can't hold a change to it")
     moved = {key.instance: value for key, value in view.items() if key.instance and key.field is Field.WHEN}
-    _check_moves({original_day(day): value for day, value in moved.items()}, recurrence, skipped)
+    _check_moves({original_day(day): value for day, value in moved.items()}, recurrence, skipped, service)
 
 
-def _check_moves(moved: Mapping[date, Value], recurrence: Recurrence, skipped: Collection[date]) -> None:
+def _check_moves(moved: Mapping[date, Value], recurrence: Recurrence, skipped: Collection[date], service: str) -> None:
     """Exchange keeps the instances of a series in order, one a day."""
     if not moved:
         return
@@ -130,7 +130,7 @@ def _check_moves(moved: Mapping[date, Value], recurrence: Recurrence, skipped: C
     for day, before, after in zip(days, lands, lands[1:], strict=False):
         if before >= after:
             raise Unheld(
-                f"around {day.isoformat()} an instance would pass its neighbour, which Exchange does not allow"
+                f"around {day.isoformat()} an instance would pass its neighbour, which {service} does not allow"
             )
 
 

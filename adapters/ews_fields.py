@@ -12,7 +12,7 @@ from adapters.ews_view import BUSY, PRIORITY, PRIVACY, Extra, Owner, body_text, 
 from adapters.html_text import html_of, plain, sendable
 from adapters.outlook_properties import EXTRA
 from adapters.recurrence_codec import index_of, recurrence_of, rule_of
-from adapters.recurrence_pattern import EWS, NotHeld, Recurrence
+from adapters.recurrence_pattern import EWS, Limits, NotHeld, Recurrence
 from adapters.windows_zones import iana_zone, windows_zone
 from daemon.core.fields import normal
 from daemon.core.model import (
@@ -62,12 +62,12 @@ class Target:
         return sendable(value) if isinstance(value, str) else ""
 
 
-def recurrence_in(view: View) -> Recurrence | None:
+def recurrence_in(view: View, limits: Limits = EWS) -> Recurrence | None:
     """The recurrence of a view; None: a single event. Raises Unheld."""
     rule, when = view.get(Key(Field.REPEAT)), when_of(view)
     if not isinstance(rule, str) or not rule or when is None:
         return None
-    found = recurrence_of(rule, when, EWS)
+    found = recurrence_of(rule, when, limits)
     if isinstance(found, NotHeld):
         raise Unheld(found.reason)
     return found
@@ -132,7 +132,7 @@ def _categories(target: Target) -> Fields:
 def _when(target: Target) -> Fields:
     when = when_of(target.view)
     if when is None:
-        raise Unheld("Exchange holds no event without a date")
+        raise Unheld(f"{target.owner.limits.service} holds no event without a date")
     zone_id = _zone_id(when, target)
     start, end = _span(when, ZoneInfo(iana_zone(zone_id) or target.owner.zone))
     return {
@@ -170,7 +170,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _recurrence(target: Target) -> Fields:
-    return {"Recurrence": recurrence_in(target.view)}
+    return {"Recurrence": recurrence_in(target.view, target.owner.limits)}
 
 
 def _busy(target: Target) -> Fields:
@@ -243,7 +243,7 @@ def _extra(extra: Extra, target: Target) -> Extra:
         zone = when.zone if isinstance(when, Timed) else ""
         extra = replace(extra, zone=zone, floating=target.floating)
     if Field.REPEAT in changed:
-        extra = replace(extra, rule="" if not rule or _reads_back(rule, when) else rule)
+        extra = replace(extra, rule="" if not rule or _reads_back(rule, when, target.owner.limits) else rule)
     if changed & {Field.TYPE, Field.CATEGORIES}:
         extra = replace(extra, type=target.text(Field.TYPE))
     if Field.STATUS in changed:
@@ -251,16 +251,16 @@ def _extra(extra: Extra, target: Target) -> Extra:
     if Field.MEETING_URL in changed:
         extra = replace(extra, url=target.text(Field.MEETING_URL))
     if Field.SKIP in changed:
-        recurrence = recurrence_in(target.view)
+        recurrence = recurrence_in(target.view, target.owner.limits)
         days = skip_days(target.value(Field.SKIP))
         idle = days if recurrence is None else idle_skips(days, recurrence)
         extra = replace(extra, skip=tuple(sorted(day.isoformat() for day in idle)))
     return extra
 
 
-def _reads_back(rule: str, when: When | None) -> bool:
+def _reads_back(rule: str, when: When | None, limits: Limits) -> bool:
     if when is None:
         return False
-    held = recurrence_of(rule, when, EWS)
+    held = recurrence_of(rule, when, limits)
     key = Key(Field.REPEAT)
     return isinstance(held, Recurrence) and normal(key, rule_of(held, when)) == normal(key, rule)

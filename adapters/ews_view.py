@@ -17,7 +17,7 @@ from adapters.ews_item import Attendee, Body, EwsItem, Series
 from adapters.html_text import plain, text_of
 from adapters.outlook_properties import EXTRA, UID
 from adapters.recurrence_codec import recurrence_of, rule_of
-from adapters.recurrence_pattern import EWS, Recurrence
+from adapters.recurrence_pattern import EWS, Limits, Recurrence
 from adapters.windows_zones import iana_zone, same_zone
 from daemon.core.errors import Unreadable
 from daemon.core.fields import effective, equal
@@ -71,10 +71,11 @@ INSTANCE_FIELDS = tuple(field for field in Field if field not in {Field.REPEAT, 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose mailbox it is: the address, lower-cased, and the zone for what comes in none."""
+    """Whose mailbox it is: the address, lower-cased, and the zone for what comes in none; how its service repeats."""
 
     address: str
     zone: str
+    limits: Limits = EWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _said(item: EwsItem, owner: Owner) -> Iterator[tuple[Field, Value | None]]:
     yield Field.PRIORITY, None if item.importance == "Normal" else PRIORITY.get(item.importance)
     yield Field.STATUS, _status(item, extra)
     yield Field.REMINDERS, frozenset() if item.reminder is None else frozenset({timedelta(minutes=item.reminder)})
-    yield Field.REPEAT, _rule(item, when, extra)
+    yield Field.REPEAT, _rule(item, when, extra, owner.limits)
 
 
 def _type(item: EwsItem, extra: Extra) -> tuple[str, frozenset[str]]:
@@ -225,11 +226,11 @@ def _status(item: EwsItem, extra: Extra) -> Status | None:
     return Status(extra.status) if extra.status in set(Status) else None
 
 
-def _rule(item: EwsItem, when: When, extra: Extra) -> str:
+def _rule(item: EwsItem, when: When, extra: Extra, limits: Limits) -> str:
     if item.recurrence is None:
         return ""
     if extra.rule:
-        written = recurrence_of(extra.rule, when, EWS)
+        written = recurrence_of(extra.rule, when, limits)
         if isinstance(written, Recurrence) and same_recurrence(written, item.recurrence):
             return extra.rule
     return rule_of(item.recurrence, when)

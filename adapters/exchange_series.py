@@ -62,7 +62,7 @@ def revives(series: Series, after: View, owner: Owner) -> bool:
 
 def steps_for_patch(series: Series, after: View, patch: Patch, owner: Owner) -> Steps:
     """The steps that a patch of instances needs while the others stay as they are."""
-    recurrence = recurrence_in(after)
+    recurrence = recurrence_in(after, owner.limits)
     if recurrence is None:
         return Steps()
     skipped = skip_days(after.get(Key(Field.SKIP)))
@@ -75,7 +75,7 @@ def steps_for_patch(series: Series, after: View, patch: Patch, owner: Owner) -> 
         for day, keys in wanted.items()
         if day not in skipped and (day in exceptions or any(value is not None for value in keys.values()))
     }
-    return Steps(new, _on_instances(change, recurrence))
+    return Steps(new, _on_instances(change, recurrence, owner))
 
 
 def steps_from_nothing(series: Series | None, master: EwsItem, after: View, owner: Owner) -> Steps:
@@ -83,7 +83,7 @@ def steps_from_nothing(series: Series | None, master: EwsItem, after: View, owne
 
     `series` is as it was before its exceptions were dropped: what they had and a view can't say is kept.
     """
-    recurrence = recurrence_in(after)
+    recurrence = recurrence_in(after, owner.limits)
     if recurrence is None:
         return Steps()
     skipped = skip_days(after.get(Key(Field.SKIP)))
@@ -94,7 +94,7 @@ def steps_from_nothing(series: Series | None, master: EwsItem, after: View, owne
         for day, keys in _by_day(after).items()
         if day not in skipped
     }
-    return Steps(days, _on_instances(change, recurrence))
+    return Steps(days, _on_instances(change, recurrence, owner))
 
 
 def exceptions_by_day(series: Series, owner: Owner) -> dict[date, EwsItem]:
@@ -164,10 +164,11 @@ def _by_day(view: Mapping[Key, Value] | Patch) -> dict[date, dict[Key, Value | N
     return found
 
 
-def _on_instances(change: Mapping[date, Fields], recurrence: Recurrence) -> dict[date, Fields]:
+def _on_instances(change: Mapping[date, Fields], recurrence: Recurrence, owner: Owner) -> dict[date, Fields]:
     missing = [day for day in sorted(change) if index_of(recurrence, day) is None]
     if missing:
-        raise Unheld(f"the series has no instance on {missing[0].isoformat()}, so Exchange can't hold a change to it")
+        service = owner.limits.service
+        raise Unheld(f"the series has no instance on {missing[0].isoformat()}, so {service} can't hold a change to it")
     return dict(change)
 
 

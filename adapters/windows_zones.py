@@ -269,6 +269,11 @@ _ALIASES = {"tzone://Microsoft/Utc": "UTC", "Coordinated Universal Time": "UTC"}
 _TO_WINDOWS = {name: windows for windows, names in _TABLE.items() for name in names.split()}
 
 
+def is_iana(zone: str) -> bool:
+    """Whether this is an IANA name that Windows has a zone for; Graph gives back what it was given."""
+    return zone in _TO_WINDOWS
+
+
 def windows_zone(iana: str) -> str | None:
     """The Windows id of an IANA zone; None: Windows has none."""
     return _TO_WINDOWS.get(iana)
