@@ -96,6 +96,8 @@ class Settler:
                 event = self.journal.events.by_remote(intent.route, reading.ref.id)
                 if event is not None:
                     self.journal.events.link(event.id, file.id, Base(agrees, overlay), origin="file")
+                if intent.event is not None and (event is None or event.id != intent.event):
+                    self.journal.events.forget(intent.event)  # the deleted one that it stands for
                 self.journal.files.give_uid(file.id, intent.uid)
                 self.journal.files.touch(file.id)
                 self._log(intent, "create", {}, reading.activity.view, uid=intent.uid)

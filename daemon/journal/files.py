@@ -101,7 +101,8 @@ class Files:
     def wrote(self, id_: int, path: str, digest: str, activity: Activity, *, uid: str) -> None:
         """Datebook itself wrote the file: known content, nothing to settle because of it."""
         self._db.execute(
-            "UPDATE files SET path = ?, digest = ?, seen = ?, uid = ?, said_uid = ?, missing = NULL WHERE id = ?",
+            """UPDATE files SET path = ?, digest = ?, seen = ?, uid = ?, said_uid = ?, missing = NULL, problem = NULL
+            WHERE id = ?""",
             (path, digest, encoding.dump_activity(activity), uid, bool(activity.uid), id_),
         )
 

@@ -302,7 +302,7 @@ class Schedule:
 
     def _rename_file(self) -> None:
         path = self._pick_file()
-        if path is None:
+        if path is None or "uid: " not in path.read_text():  # edited and renamed without a name of its own: nobody knows
             return
         target = self.world.store / self.random.choice(["", "c/"]) / f"{self._count}-{path.name[-40:]}"
         target.parent.mkdir(exist_ok=True)
