@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -198,12 +198,12 @@ class _Responses:
     def token(self) -> str:
         """The sync-token, once all is read. Raises NotXml for what is no multistatus."""
         root = self._parsing.root
-        if root is None or root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # the stubs lack it
+        if root is None or _has_document_type(root):
             raise NotXml("the answer has a document type, as no CalDAV server sends it")
         whole = next(root.iter(_MULTISTATUS), None)
         if whole is None:
             raise NotXml("the answer is XML, but no multistatus")
-        return whole.findtext(_TOKEN, "").strip()
+        return str(whole.findtext(_TOKEN, "")).strip()
 
 
 def _parse(body: bytes) -> etree._Element:
@@ -214,7 +214,7 @@ def _parse(body: bytes) -> etree._Element:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         raise NotXml("the answer is no XML, or only half of it") from error
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # the stubs lack it
+    if _has_document_type(root):
         raise NotXml("the answer has a document type, as no CalDAV server sends it")
     return root
 
@@ -267,3 +267,8 @@ def _code(status: str) -> int:
         if part.isdigit():
             return int(part)
     return 500
+
+
+def _has_document_type(root: Any) -> bool:
+    """Whether the document brings a DTD, and with it entities: the stubs of lxml lack the word."""
+    return bool(root.getroottree().docinfo.doctype)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.eligible import Eligibility, eligible
 from daemon.core.fields import effective
 from daemon.core.gates import mail_gate
-from daemon.core.merge import first_contact
+from daemon.core.merge import apply_patch, first_contact
 from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, guests_of, when_of
 from daemon.core.naming import place
 from daemon.core.overlay import recognise
 from daemon.core.plan import CreateEvent, CreateFile, Decision, Hold, Link, Verdict
 from daemon.core.policy import Backlog
-from daemon.core.projection import Outgoing, incoming
+from daemon.core.projection import incoming
 from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others, without_us
 from daemon.core.together import project, words_missing
 
@@ -27,18 +26,19 @@ def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision
     if (early := _stays_here(file, tombstone, setting)) is not None:
         return early
     out = project(file, None, setting)
-    view = {**_defaults(file.activity.view, setting), **out.view, **_present(out)}
-    if refusal := setting.refuses(view):
+    sent = {**_defaults(file.activity.view, setting), **out.view}
+    if refusal := setting.refuses(sent):
         return Decision(verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar."))
-    mails = others(guests_of(view), setting.own)
+    mails = others(guests_of(sent), setting.own)
     verdict, hold = mail_gate(mails, setting)
     if hold is None and (file.backlog and setting.route.backlog is Backlog.ASK):
         verdict, hold = verdicts.HELD_FIRST, Hold.FIRST_IMPORT
     if setting.rebuilding:
         verdict, hold = verdicts.HELD_REBUILD, Hold.REBUILD
     if file.backlog or setting.rebuilding:  # no first import ever mails anybody
-        view, mails = {key: value for key, value in view.items() if key.field is not Field.ATTENDEES}, ()
-    step = CreateEvent(view, _agreed(file, out, view), out.overlay, "a new file", mails)
+        sent, mails = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}, ()
+    view = apply_patch(sent, out.overlay)
+    step = CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, "a new file", mails)
     return Decision(verdict or verdicts.waiting("creating", "It goes out now."), (step,), hold=hold)
 
 
@@ -73,23 +73,6 @@ def _defaults(view: View, setting: Setting) -> View:
         if value is not None and name in setting.capabilities.holds:
             shown[key] = value
     return shown
-
-
-def _present(out: Outgoing) -> View:
-    return {key: value for key, value in out.overlay.items() if value is not None}
-
-
-def _agreed(file: FileNow, out: Outgoing, view: View) -> Mapping[Key, Pair]:
-    """What is agreed once the event is made: what was sent, under the overlay."""
-    agrees = {}
-    for key in {*file.activity.view, *view}:
-        here = file.activity.view.get(key, Blank.ABSENT)
-        sent = out.view.get(key, view.get(key)) if key in out.overlay else view.get(key)
-        if key in out.unheld or sent is None:
-            agrees[key] = Pair(here, Blank.UNHELD if here is not Blank.ABSENT else Blank.ABSENT)
-        else:
-            agrees[key] = Pair(here, sent)
-    return agrees
 
 
 def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
