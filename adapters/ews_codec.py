@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import takewhile
 
+from adapters.ews_extra import extra_of, instance_extra, instance_extra_text, with_extra
 from adapters.ews_fields import Target, Unheld, fields_of, original_day, recurrence_in, skip_days
 from adapters.ews_item import EwsItem, Fields
-from adapters.ews_view import Owner, extra_of
+from adapters.ews_view import Owner
 from adapters.outlook_properties import EXTRA, TOKEN, UID
 from adapters.recurrence_codec import index_of, instances
 from adapters.recurrence_pattern import EWS, Limits, Recurrence
@@ -56,8 +57,7 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
 ) -> Fields:
     """The fields of one occurrence that are to differ from its series; None in `wanted`: what the series says."""
     item = master if exception is None else exception
-    if EXTRA not in item.properties and EXTRA in master.properties:
-        item = replace(item, properties={**item.properties, EXTRA: master.properties[EXTRA]})
+    item = with_extra(item, instance_extra(master, item, original))
     after: dict[Key, Value] = {}
     changed = set()
     for name in Field:
@@ -71,8 +71,11 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
         raise Unheld("an instance without a date")
     target = Target(after, frozenset(changed) - _SERIES_FIELDS, item, owner, extra_of(master).floating, master.zone_id)
     fields = fields_of(target)
-    # Without a property of its own an instance is read with that of its series.
-    return {**fields, EXTRA: "{}"} if EXTRA in fields and fields[EXTRA] is None else fields
+    if EXTRA not in fields:
+        return fields
+    extra = fields[EXTRA]
+    after = extra_of(replace(item, properties={EXTRA: extra if isinstance(extra, str) else ""}))
+    return {**fields, EXTRA: instance_extra_text(master, after, original)}
 
 
 def patched(view: View, patch: Patch) -> dict[Key, Value]:

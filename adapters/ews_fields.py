@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from adapters.ews_extra import Extra, extra_of
 from adapters.ews_item import Attendee, Body, EwsItem, Fields, FieldValue, Mailbox, Zone
-from adapters.ews_view import BUSY, PRIORITY, PRIVACY, Extra, Owner, body_text, extra_of
+from adapters.ews_view import BUSY, PRIORITY, PRIVACY, Owner, body_text
 from adapters.html_text import html_of, plain, sendable
 from adapters.outlook_properties import EXTRA
 from adapters.recurrence_codec import index_of, recurrence_of, rule_of

@@ -7,15 +7,15 @@ while Exchange's own field still means the same; who changes the event in Outloo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from adapters.ews_extra import Extra, extra_of, instance_extra, with_extra
 from adapters.ews_item import Attendee, Body, EwsItem, Series
 from adapters.html_text import plain, text_of
-from adapters.outlook_properties import EXTRA, UID
+from adapters.outlook_properties import UID
 from adapters.recurrence_codec import recurrence_of, rule_of
 from adapters.recurrence_pattern import EWS, Limits, Recurrence
 from adapters.windows_zones import iana_zone, same_zone
@@ -76,38 +76,6 @@ class Owner:
     address: str
     zone: str
     limits: Limits = EWS
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """What we wrote beside Exchange's own fields, in the words of the file."""
-
-    zone: str = ""
-    rule: str = ""
-    type: str = ""
-    status: str = ""
-    url: str = ""
-    floating: bool = False
-    skip: tuple[str, ...] = ()  # dates left out that are no instances anyway
-
-    def text(self) -> str | None:
-        """As it is kept; None where there is nothing to keep."""
-        said = {name: value for name in self.__slots__ if (value := getattr(self, name))}
-        return json.dumps(said, ensure_ascii=False, separators=(",", ":")) if said else None
-
-
-def extra_of(item: EwsItem) -> Extra:
-    """What we wrote on this item; nothing where another program wrote there."""
-    try:
-        said = json.loads(item.properties.get(EXTRA) or "{}")
-    except ValueError:
-        return Extra()
-    if not isinstance(said, dict):
-        return Extra()
-    texts = {name: said[name] for name in ("zone", "rule", "type", "status", "url") if isinstance(said.get(name), str)}
-    skip = said.get("skip")
-    days = tuple(day for day in skip if isinstance(day, str)) if isinstance(skip, list) else ()
-    return Extra(**texts, floating=said.get("floating") is True, skip=days)
 
 
 def activity_of(series: Series, owner: Owner, uid: str = "") -> Activity:
@@ -275,8 +243,7 @@ def _instance_view(series: View, master: EwsItem, exception: EwsItem, owner: Own
     if exception.original_start is None:
         raise Unreadable("a modified occurrence without its original start", code="no_original")
     original = local_day(exception.original_start, master, owner)
-    if EXTRA not in exception.properties and EXTRA in master.properties:
-        exception = replace(exception, properties={**exception.properties, EXTRA: master.properties[EXTRA]})
+    exception = with_extra(exception, instance_extra(master, exception, original))
     own = item_view(replace(exception, zone_id=exception.zone_id or master.zone_id), owner)
     found = {}
     for name in INSTANCE_FIELDS:

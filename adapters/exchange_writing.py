@@ -195,7 +195,9 @@ def _as_after(item: EwsItem, fields: Fields) -> EwsItem:
         required=_people(required) if "RequiredAttendees" in fields else item.required,
         optional=_people(optional) if "OptionalAttendees" in fields else item.optional,
         zone_id=zone.id if isinstance(zone, Zone) else item.zone_id,
-        properties={**item.properties, EXTRA: extra} if isinstance(extra, str) else item.properties,
+        properties={**item.properties, EXTRA: extra if isinstance(extra, str) else ""}
+        if EXTRA in fields
+        else item.properties,
     )
 
 
