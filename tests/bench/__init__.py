@@ -1,0 +1,1 @@
+"""Figures of Datebook beside vdirsyncer and a floor client, measured in one run: `python -m tests.bench`."""
