@@ -43,15 +43,27 @@ class FolderEyes:
         self._clock = clock
         self._shared = shared
         self._known: dict[str, Stamp] | None = None
+        self._unrouted: set[int] | None = None  # files of which it has not been said where they belong
         self.problems: dict[str, Unreadable] = {}
 
     def look(self, places: Collection[str] | None, *, full: bool) -> Found:
         """Look at these places, or everywhere; `full` reads every file. Raises Missing."""
+        found = Found()
+        try:
+            self._look(found, places, full=full)
+        except BaseException:
+            self._known = None  # what was noted in vain is read again
+            raise
+        finally:
+            if self._unrouted is not None:
+                self._unrouted |= found.changed
+        return found
+
+    def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
         seen = self._folder.look(places)
         known = self._in_scope(places)
         to_read = [path for path, stamp in seen.stamps.items() if full or known.get(path) != stamp]
         lost = [path for path in known if path not in seen.stamps and not _unsure(path, seen)]
-        found = Found()
         self._report(seen)
         if lost:
             self._lose(lost, found)
@@ -59,10 +71,10 @@ class FolderEyes:
         for readings in _chunks(self._folder.read(to_read)):
             with self._journal.turn():
                 put_off += [r for r in readings if not self._take(r, seen.stamps, found, last=False)]
-        with self._journal.turn():
-            for reading in put_off:
-                self._take(reading, seen.stamps, found, last=True)
-        return found
+        if put_off:
+            with self._journal.turn():
+                for reading in put_off:
+                    self._take(reading, seen.stamps, found, last=True)
 
     def _stamps(self) -> dict[str, Stamp]:
         if self._known is None:
@@ -165,13 +177,20 @@ class FolderEyes:
         return replace(seen.activity, uid="")
 
     def choose(self, changed: Iterable[int]) -> frozenset[str]:
-        """Say for each changed file which route it belongs on; returns the routes that have something to do."""
+        """Say for each changed file which route it belongs on; returns the routes that have something to do.
+
+        After a look that was cut short, those that it had changed are among them.
+        """
         wake: set[str] = set()
         with self._journal.turn():
-            for id_ in changed:
+            if self._unrouted is None:
+                self._unrouted = self._journal.files.unsettled()
+            self._unrouted |= set(changed)
+            for id_ in sorted(self._unrouted):
                 row = self._journal.files.get(id_)
                 if row is not None:
                     wake |= self._choose(row)
+        self._unrouted.clear()
         return frozenset(wake)
 
     def _choose(self, row: FileRow) -> set[str]:

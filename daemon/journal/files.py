@@ -72,6 +72,10 @@ class Files:
         )
         return [row[0] for row in rows]
 
+    def unsettled(self) -> set[int]:
+        """Every file that is not settled, on whatever route."""
+        return {row[0] for row in self._db.execute("SELECT id FROM files WHERE dirty")}
+
     def belong(self, id_: int, route: str | None) -> None:
         """Which route this file belongs on."""
         self._db.execute("UPDATE files SET route = ? WHERE id = ? AND route IS NOT ?", (route, id_, route))
@@ -88,7 +92,8 @@ class Files:
     def saw(self, row: FileRow, path: str, stamp: Stamp, digest: str, activity: Activity, now: float) -> None:  # noqa: PLR0913, PLR0917  one row
         """A known file was read again, changed."""
         uid = row.uid or activity.uid
-        values = (uid, path, bool(activity.uid), *_stamp(stamp), digest, encoding.dump_activity(activity), now, row.id)
+        says = bool(uid) and activity.uid == uid  # a copy may still say the uid of what it was copied from
+        values = (uid, path, says, *_stamp(stamp), digest, encoding.dump_activity(activity), now, row.id)
         self._db.execute(_SEEN, values)
 
     def restamp(self, path: str, stamp: Stamp) -> None:

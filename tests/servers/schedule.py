@@ -134,6 +134,7 @@ class Schedule:
     words: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
     _count: int = 0
+    _renamed: set[str] = field(default_factory=set)
     _in_pass: bool = False
     _quiet: bool = False
 
@@ -197,6 +198,7 @@ class Schedule:
             poll = self.random.random() < 0.8
             looked = self.world.engine.look(None, full=self.random.random() < 0.2)
             result = self.world.engine.sync("work", poll=poll) if looked.error is None else None
+            self._renamed.clear()
             self._say(f"pass: {result.wrote if result else looked.error} {result.error if result else ''}")
         except Killed:
             self._say("killed")
@@ -302,12 +304,13 @@ class Schedule:
 
     def _rename_file(self) -> None:
         path = self._pick_file()
-        if path is None or "uid: " not in path.read_text():  # edited and renamed without a name of its own: nobody knows
-            return
+        if path is None or "uid: " not in path.read_text() or "[broken" in path.read_text():
+            return  # edited and renamed without a name of its own: nobody can know
         target = self.world.store / self.random.choice(["", "c/"]) / f"{self._count}-{path.name[-40:]}"
         target.parent.mkdir(exist_ok=True)
         path.rename(target)
         self._say(f"file {path.name} -> {target.name}")
+        self._renamed.add(target.name)
         if self.random.random() < 0.3:
             word = self._word()
             text = target.read_text()
@@ -329,7 +332,7 @@ class Schedule:
 
     def _break_file(self) -> None:
         path = self._pick_file()
-        if path is not None and "[broken" not in path.read_text():
+        if path is not None and path.name not in self._renamed and "[broken" not in path.read_text():
             path.write_text(path.read_text() + "zz: [broken\n")
             self._say(f"file {path.name} broken")
 
