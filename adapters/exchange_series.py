@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from lxml import etree
@@ -60,8 +60,11 @@ def revives(series: Series, after: View, owner: Owner) -> bool:
     return any(local_day(start, series.master, owner) not in wanted for start in series.master.deleted)
 
 
-def steps_for_patch(series: Series, after: View, patch: Patch, owner: Owner) -> Steps:
-    """The steps that a patch of instances needs while the others stay as they are."""
+def steps_for_patch(series: Series, master: EwsItem, after: View, patch: Patch, owner: Owner) -> Steps:
+    """The steps that a patch of instances needs while the others stay as they are.
+
+    `master` is as the same patch leaves it, `series` as it was before.
+    """
     recurrence = recurrence_in(after, owner.limits)
     if recurrence is None:
         return Steps()
@@ -69,9 +72,11 @@ def steps_for_patch(series: Series, after: View, patch: Patch, owner: Owner) -> 
     gone = {local_day(start, series.master, owner) for start in series.master.deleted}
     new = frozenset(day for day in skipped - gone if index_of(recurrence, day) is not None)
     wanted = _by_day(patch)
-    exceptions = exceptions_by_day(series, owner)
+    exceptions = {
+        day: _inheriting(each, series.master, master) for day, each in exceptions_by_day(series, owner).items()
+    }
     change = {
-        day: instance_fields(after, day, keys, series.master, exceptions.get(day), owner)
+        day: instance_fields(after, day, keys, master, exceptions.get(day), owner)
         for day, keys in wanted.items()
         if day not in skipped and (day in exceptions or any(value is not None for value in keys.values()))
     }
@@ -170,6 +175,12 @@ def _on_instances(change: Mapping[date, Fields], recurrence: Recurrence, owner: 
         service = owner.limits.service
         raise Unheld(f"the series has no instance on {missing[0].isoformat()}, so {service} can't hold a change to it")
     return dict(change)
+
+
+def _inheriting(exception: EwsItem, before: EwsItem, after: EwsItem) -> EwsItem:
+    """An exception once its series has changed: a body that was the series' own is the new one."""
+    inherited = body_text(exception.body) == body_text(before.body)
+    return replace(exception, body=after.body) if inherited else exception
 
 
 def _as_before(fields: Fields, exception: EwsItem | None, keys: Patch) -> Fields:

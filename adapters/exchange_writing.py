@@ -110,7 +110,10 @@ class Writer:
         return Written(self._finished(written.id, mail=write.notify)) if steps else Written(written)
 
     def _in_place(self, write: Update, whole: Series, fields: Fields, after: View) -> Written:
-        steps = steps_for_patch(whole, after, write.patch, self._owner) if _touches_instances(write) else Steps()
+        steps = Steps()
+        if _touches_instances(write):
+            changed = _as_after(whole.master, fields)
+            steps = steps_for_patch(whole, changed, after, write.patch, self._owner)
         ref = self._set(whole.master, fields, mail=write.notify) if fields else Ref(write.ref.id, write.ref.version)
         recurrence = recurrence_in(after)
         if not steps or recurrence is None:

@@ -98,6 +98,15 @@ def seen(store, item):
         ({Key(Field.MEETING_URL): "https://meet.example.com/1"}, None),
     ]
 )
+@example(  # an instance that keeps what its series has no more
+    [({Key(Field.DESCRIPTION): "one line", Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None)]
+)
+@example(
+    [
+        ({Key(Field.SUBJECT, MONDAYS[0]): "one"}, None),
+        ({Key(Field.DESCRIPTION): "one line", Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
+    ]
+)
 @given(st.lists(st.tuples(_patches, _cuts), min_size=1, max_size=4))
 def test_a_series_shows_what_was_meant_whatever_was_edited_and_wherever_it_was_cut_off(edits):
     with serving() as ews:
