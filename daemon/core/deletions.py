@@ -25,6 +25,8 @@ from daemon.core.times import is_over
 
 def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """The file was removed, or lost its date."""
+    if (waiting := in_grace(file, setting)) is not None:
+        return waiting
     view = event.activity.view
     if not setting.route.sends or is_finished(file, view, setting):
         reason = "the file was removed" if file.missing else "the file lost its date"
@@ -33,11 +35,15 @@ def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
     if has_edits(base, view, Side.CALENDAR):
         return _restore_file(file, view)
-    removed = file.missing or file.changed
-    if setting.now < removed + setting.route.delete_grace:
-        waiting = verdicts.waiting("grace", "The file was removed; its event follows after a grace.")
-        return Decision(waiting, not_before=removed + setting.route.delete_grace)
     return _delete_event(file, event, setting)
+
+
+def in_grace(file: FileNow, setting: Setting) -> Decision | None:
+    """Whether a removal is still so fresh that it may be half of a rename or of an editor's save."""
+    until = (file.missing or file.changed) + setting.route.delete_grace
+    if setting.now >= until:
+        return None
+    return Decision(verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until)
 
 
 def _restore_file(file: FileNow, view: View) -> Decision:

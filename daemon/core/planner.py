@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.arrivals import encounter, new_event, new_file
-from daemon.core.deletions import event_gone, file_gone
+from daemon.core.deletions import event_gone, file_gone, in_grace
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.core.setting import EventNow, FileNow, Setting
@@ -43,7 +43,8 @@ def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
         case True, True:
             return event_gone(base, file, event, setting)
         case _:
-            return Decision(verdicts.GONE, (Unlink("gone on both sides", tombstone=True),))
+            gone = Decision(verdicts.GONE, (Unlink("gone on both sides", tombstone=True),))
+            return in_grace(file, setting) or gone
 
 
 def _stays(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
