@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from config.node import nearest
 
 _ZONES = "zoneinfo/"
+# Servers and containers are often set to one of these; in a calendar UTC has a form of its own, and no name.
+_UTC = frozenset({"Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"})
 
 
 def is_zone(name: str) -> bool:
@@ -34,7 +36,7 @@ def system_zone(env: Mapping[str, str], etc: Path = Path("/etc")) -> str:
     """The zone that this machine is set to (TZ, /etc/timezone, /etc/localtime); "UTC" when it doesn't say."""
     for name in (_of_environment(env), _of_link(etc / "localtime"), _of_text(etc / "timezone")):
         if is_zone(name):
-            return name
+            return "UTC" if name in _UTC else name
     return "UTC"
 
 

@@ -29,6 +29,11 @@ def test_a_machine_that_does_not_say_is_in_utc(tmp_path):
     assert system_zone({}, tmp_path) == "UTC"
 
 
+@pytest.mark.parametrize("name", ["Etc/UTC", "Zulu", "UTC"])
+def test_utc_has_one_name(tmp_path, name):
+    assert system_zone({"TZ": name}, tmp_path) == "UTC"
+
+
 @pytest.mark.parametrize(("name", "known"), [("Europe/Helsinki", True), ("UTC", True), ("", False), ("europe", False)])
 def test_zones_are_told_from_other_words(name, known):
     assert is_zone(name) is known
