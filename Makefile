@@ -24,7 +24,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint  ## everything; the last line is pytest's
-	$(BIN)/python -m pytest -n auto --dist worksteal tests
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not torture" tests
 
 quick: $(STAMP)  ## while working: no slow tests
 	$(BIN)/python -m pytest -n auto -m "not slow and not torture" tests

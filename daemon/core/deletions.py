@@ -6,6 +6,7 @@ from daemon.core import verdicts
 from daemon.core.fields import moved
 from daemon.core.gates import mail_gate
 from daemon.core.model import Base, Blank, Field, Key, Pair, View, when_of
+from daemon.core.naming import place
 from daemon.core.plan import (
     CreateEvent,
     CreateFile,
@@ -34,7 +35,7 @@ def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     if organised_by_others(event.activity.guests, setting.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
     if has_edits(base, view, Side.CALENDAR):
-        return _restore_file(file, view)
+        return _restore_file(file, event, setting)
     return _delete_event(file, event, setting)
 
 
@@ -43,15 +44,19 @@ def in_grace(file: FileNow, setting: Setting) -> Decision | None:
     until = (file.missing or file.changed) + setting.route.delete_grace
     if setting.now >= until:
         return None
-    return Decision(verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until)
+    return Decision(
+        verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until
+    )
 
 
-def _restore_file(file: FileNow, view: View) -> Decision:
+def _restore_file(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """Edited there, removed here: the edit wins."""
+    view = event.activity.view
+    where = file.ref.id or place(setting.route, view, event.activity.uid, shared=setting.shared)
     verdict = verdicts.waiting("restored", "It was removed here and edited in the calendar: the edit wins.")
     agrees = {key: Pair(value, value) for key, value in view.items()}
     if file.missing:
-        step: Step = CreateFile(file.ref.id, view, file.activity.local, agrees, "edited in the calendar")
+        step: Step = CreateFile(where, view, file.activity.local, agrees, "edited in the calendar")
     else:
         missing = {key: value for key, value in view.items() if key not in file.activity.view}
         step = UpdateFile(missing, {key: agrees[key] for key in missing}, "edited in the calendar")

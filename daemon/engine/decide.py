@@ -208,6 +208,8 @@ class Decider:
 
     def guarded(self, units: list[Unit]) -> list[Unit]:
         """Hold what looks like an accident or asks for its user, save what was approved."""
+        if not units:
+            return units
         approved = self.journal.holds.approved()
         free = [unit for unit in units if unit.signature not in approved]
         held = brake(

@@ -58,7 +58,7 @@ class Settler:
         match intent.kind:
             case "create" if event is not None and file is not None:
                 self.journal.events.link(event.id, file.id, Base(agrees))
-                self.journal.files.touch(file.id)
+                self.journal.files.unseen(file.id, self.clock.now().timestamp())
                 record.history(file, Side.FILE, "create", "calendar", intent.reason, {}, intent.meant, uid=intent.uid)
             case "update" if event is not None:
                 record.agreed(event, agrees)

@@ -157,7 +157,8 @@ class Events:
 
     def next_due(self, route: str) -> float | None:
         """When the next event of a route is to be looked at again."""
-        row = self._db.execute("SELECT min(look_at) FROM events WHERE route = ?", (route,)).fetchone()
+        query = "SELECT min(look_at) FROM events WHERE route = ? AND look_at IS NOT NULL"
+        row = self._db.execute(query, (route,)).fetchone()
         return row[0]  # type: ignore[no-any-return]
 
     def settle(self, id_: int, rev: int) -> None:

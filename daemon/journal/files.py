@@ -64,10 +64,8 @@ class Files:
     def dirty(self, route: str) -> list[int]:
         """Files that belong on a route or are linked there, seen changed and not yet settled."""
         rows = self._db.execute(
-            """SELECT id FROM files WHERE dirty AND route = ?
-            UNION SELECT files.id FROM files JOIN events ON events.file = files.id
-            WHERE files.dirty AND events.route = ?
-            ORDER BY id""",
+            """SELECT id FROM files INDEXED BY files_dirty WHERE dirty AND (route = ?
+            OR EXISTS (SELECT 1 FROM events WHERE events.file = files.id AND events.route = ?)) ORDER BY id""",
             (route, route),
         )
         return [row[0] for row in rows]
@@ -143,6 +141,12 @@ class Files:
             [(now, path) for path in paths],
         )
 
+    def unseen(self, id_: int, now: float) -> None:
+        """It was made, and where it is now the next look has to say."""
+        self._db.execute(
+            "UPDATE files SET missing = ?, dirty = 1, look_at = NULL WHERE id = ? AND path IS NULL", (now, id_)
+        )
+
     def moved_off(self, id_: int) -> None:
         """Another file stands at its path now."""
         self._db.execute("UPDATE files SET path = NULL, rev = rev + 1, dirty = 1 WHERE id = ?", (id_,))
@@ -161,14 +165,15 @@ class Files:
     def waiting_routes(self) -> frozenset[str]:
         """The routes on which a file is not settled."""
         rows = self._db.execute(
-            """SELECT DISTINCT route FROM files WHERE dirty AND route IS NOT NULL
-            UNION SELECT DISTINCT events.route FROM files JOIN events ON events.file = files.id WHERE files.dirty"""
+            """SELECT DISTINCT route FROM files INDEXED BY files_dirty WHERE dirty AND route IS NOT NULL
+            UNION SELECT DISTINCT events.route FROM files INDEXED BY files_dirty CROSS JOIN events
+            ON events.file = files.id WHERE files.dirty"""
         )
         return frozenset(row[0] for row in rows)
 
     def next_due(self) -> float | None:
         """When the next file is to be looked at again."""
-        return self._db.execute("SELECT min(look_at) FROM files").fetchone()[0]  # type: ignore[no-any-return]
+        return self._db.execute("SELECT min(look_at) FROM files WHERE look_at IS NOT NULL").fetchone()[0]  # type: ignore[no-any-return]
 
     def settle(self, id_: int, rev: int) -> None:
         """What was seen up to `rev` has been settled."""

@@ -45,6 +45,7 @@ CREATE INDEX files_uid ON files (uid) WHERE uid != '';
 CREATE INDEX files_nameless ON files (id) WHERE uid != '' AND NOT said_uid;
 CREATE INDEX files_dirty ON files (route) WHERE dirty;
 CREATE INDEX files_missing ON files (missing) WHERE missing IS NOT NULL;
+CREATE INDEX files_look_at ON files (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
@@ -71,6 +72,8 @@ CREATE TABLE events (
 CREATE INDEX events_uid ON events (uid);
 CREATE INDEX events_file ON events (file) WHERE file IS NOT NULL;
 CREATE INDEX events_dirty ON events (route) WHERE dirty;
+CREATE INDEX events_unread ON events (route) WHERE version = '';
+CREATE INDEX events_look_at ON events (route, look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE backlog (file INTEGER NOT NULL, route TEXT NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (file, route)) WITHOUT ROWID;
@@ -99,6 +102,7 @@ CREATE TABLE history (
 );
 CREATE INDEX history_at ON history (at);
 CREATE INDEX history_file ON history (file);
+CREATE INDEX history_done ON history (route, side, action, at);
 
 CREATE TABLE conflicts (
     file INTEGER NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL,

@@ -10,27 +10,19 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from adapters.file_store import FileStore
 from adapters.memory_store import Manners, MemoryStore, Mishap
 from daemon.core.errors import Refused, Unavailable, VersionMismatch
 from daemon.core.model import AllDay, Field, Key, View
 from daemon.core.policy import Brake, OnConflict
-from daemon.core.store import Capabilities, Changes, Look, Outcome, Reading, Seen, Store, Write
+from daemon.core.store import Capabilities, Store
+from tests.servers.meddling import Killed, MeddledCalendar, MeddledFolder
+from tests.servers.verdict import FIELDS, ITEM, WORD, activity_files, text_of, verdict
 from tests.servers.world import TYPES, ZONE, World, route
-
-FIELDS = {"subject": Field.SUBJECT, "location": Field.LOCATION, "conference_meeting_url": Field.MEETING_URL}
-_WORD = re.compile(r"\bw\d+\b")
-_ITEM = re.compile(r"\bitem-\d+\b")
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,65 +50,6 @@ class Profile:
         )
         rate = lambda high: random.choice([0.0, high / 4, high])  # noqa: E731
         return cls(manners, random.choice(list(OnConflict)), rate(0.1), rate(0.03), rate(0.25))
-
-
-class _Calendar:
-    """The calendar with somebody's finger in each gap between two of its steps."""
-
-    def __init__(self, store: MemoryStore, step: Callable[[str], None], shuffle: Callable[[list[object]], None]) -> None:
-        self._store, self._step, self._shuffle = store, step, shuffle
-        self.capabilities, self.identity = store.capabilities, store.identity
-        self.refuses, self.close = store.refuses, store.close
-
-    def changes(self, cursor: str | None) -> Changes:
-        self._step("before the feed")
-        found = self._store.changes(cursor)
-        items = list(found.items)
-        self._shuffle(items)
-        self._step("after the feed")
-        return replace(found, items=tuple(items))
-
-    def read(self, ids: Sequence[str]) -> Iterator[Reading]:
-        order = list(dict.fromkeys(ids))
-        self._shuffle(order)
-        for item in order:
-            self._step("before a read")
-            yield from self._store.read([item])
-
-    def find(self, uid: str, token: str) -> Reading | None:
-        self._step("before a search")
-        return self._store.find(uid, token)
-
-    def write(self, writes: Sequence[Write]) -> Iterator[tuple[Write, Outcome]]:
-        order = list(writes)
-        self._shuffle(order)
-        for write in order:
-            self._step("before a write")
-            done = list(self._store.write([write]))
-            self._step("after a write")
-            yield from done
-
-
-class _Folder(FileStore):
-    """The folder, the same way."""
-
-    step: Callable[[str], None] = staticmethod(lambda _name: None)
-
-    def look(self, places: Iterable[str] | None = None) -> Look:
-        self.step("before a look")
-        return super().look(places)  # type: ignore[arg-type]
-
-    def read(self, ids: Sequence[str]) -> Iterator[Reading]:
-        for path in ids:
-            self.step("before a file is read")
-            yield from super().read([path])
-
-    def write(self, writes: Sequence[Write]) -> Iterator[tuple[Write, Outcome]]:
-        for write in writes:
-            self.step("before a file is written")
-            done = list(super().write([write]))
-            self.step("after a file is written")
-            yield from done
 
 
 @dataclass(slots=True)
@@ -148,14 +81,14 @@ class Schedule:
         self.calendar = self.world.calendars["work"] = MemoryStore(
             manners=self.profile.manners, clock=self.world.clock.now
         )
-        folder = _Folder(self.world.store, zone=ZONE, clock=self.world.clock.now, types=TYPES)
+        folder = MeddledFolder(self.world.store, zone=ZONE, clock=self.world.clock.now, types=TYPES)
         folder.step = self._step
         self.world.folder = folder
         self.world.restart()
 
     def _wrapped(self, store: Store) -> Store:
         assert isinstance(store, MemoryStore)
-        return _Calendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]
+        return MeddledCalendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]
 
     def close(self) -> None:
         """Clear up."""
@@ -236,14 +169,20 @@ class Schedule:
     def _act(self) -> None:
         acts = [
             (self._new_file, 4), (self._edit_file, 10), (self._remove_file, 2), (self._rename_file, 2),
-            (self._copy_file, 1), (self._break_file, 1), (self._mend_file, 1), (self._new_event, 4), (self._edit_event, 10),
-            (self._remove_event, 2), (self._restart, 1), (self._expire, 1),
+            (self._copy_file, 1), (self._break_file, 1), (self._mend_file, 1), (self._new_event, 4),
+            (self._edit_event, 10), (self._remove_event, 2), (self._restart, 1), (self._expire, 1),
         ]  # fmt: skip
         (act,) = self.random.choices([act for act, _ in acts], [weight for _, weight in acts])
         act()
 
     def _say(self, text: str) -> None:
         self.trace.append(text)
+
+    def finish(self) -> list[str]:
+        """Come to rest, and say everything that is wrong with the end."""
+        self._mend_file()
+        busy = self.rest()
+        return verdict(self.world, self.calendar, self.born, self.words - self.given_up, busy)
 
     # What the two people do ------------------------------------------------------------------------
 
@@ -253,11 +192,8 @@ class Schedule:
         self.words.add(word)
         return word
 
-    def _paths(self) -> list[Path]:
-        return [self.world.store / path for path in self.world.files() if path.endswith(".yaml")]
-
     def _pick_file(self) -> Path | None:
-        paths = self._paths()
+        paths = activity_files(self.world)
         return self.random.choice(paths) if paths else None
 
     def _new_file(self) -> None:
@@ -279,7 +215,7 @@ class Schedule:
         line = f"{key}: {word}" if key != "conference_meeting_url" else f"{key}: https://x.example/{word}"
         old = re.search(rf"^{key}:.*$", text, re.MULTILINE)
         if old:
-            self.given_up.update(_WORD.findall(old[0]))
+            self.given_up.update(WORD.findall(old[0]))
             text = text.replace(old[0], line)
         else:
             text = f"{line}\n{text}"
@@ -288,17 +224,17 @@ class Schedule:
 
     def _save(self, path: Path, text: str) -> None:
         if self.random.random() < 0.5:
-            path.write_text(text)
+            path.writetext_of(text)
         else:
             other = path.with_name(f".{path.name}.new")
-            other.write_text(text)
+            other.writetext_of(text)
             other.rename(path)
 
     def _remove_file(self) -> None:
         path = self._pick_file()
         if path is None:
             return
-        self.given_up.update(_WORD.findall(path.read_text()))
+        self.given_up.update(WORD.findall(path.read_text()))
         path.unlink()
         self._say(f"file {path.name} removed")
 
@@ -316,8 +252,8 @@ class Schedule:
             text = target.read_text()
             old = re.search(r"^subject:.*$", text, re.MULTILINE)
             if old:
-                self.given_up.update(_WORD.findall(old[0]))
-                target.write_text(text.replace(old[0], f"subject: {word}"))
+                self.given_up.update(WORD.findall(old[0]))
+                target.writetext_of(text.replace(old[0], f"subject: {word}"))
                 self._say(f"  and edited: {word}")
 
     def _copy_file(self) -> None:
@@ -325,21 +261,21 @@ class Schedule:
         if path is None or sum(self.born.values()) >= 10:
             return
         text = path.read_text()
-        for item in _ITEM.findall(text):
+        for item in ITEM.findall(text):
             self.born[item] += 1
-        path.with_name(f"copy{self._count}-{path.name[-40:]}").write_text(text)
+        path.with_name(f"copy{self._count}-{path.name[-40:]}").writetext_of(text)
         self._say(f"file {path.name} copied")
 
     def _break_file(self) -> None:
         path = self._pick_file()
         if path is not None and path.name not in self._renamed and "[broken" not in path.read_text():
-            path.write_text(path.read_text() + "zz: [broken\n")
+            path.writetext_of(path.read_text() + "zz: [broken\n")
             self._say(f"file {path.name} broken")
 
     def _mend_file(self) -> None:
-        for path in self._paths():
+        for path in activity_files(self.world):
             if "[broken" in path.read_text():
-                path.write_text(path.read_text().replace("zz: [broken\n", ""))
+                path.writetext_of(path.read_text().replace("zz: [broken\n", ""))
                 self._say(f"file {path.name} mended")
 
     def _pick_event(self) -> str | None:
@@ -366,7 +302,7 @@ class Schedule:
         name, word = self.random.choice(list(FIELDS)), self._word()
         key = Key(FIELDS[name])
         value = f"https://x.example/{word}" if name == "conference_meeting_url" else word
-        self.given_up.update(_WORD.findall(str(self.calendar.events()[event].view.get(key, ""))))
+        self.given_up.update(WORD.findall(str(self.calendar.events()[event].view.get(key, ""))))
         self.calendar.edit(event, {key: value})
         self._say(f"event {event} {name}: {value}")
 
@@ -374,7 +310,7 @@ class Schedule:
         event = self._pick_event()
         if event is None:
             return
-        self.given_up.update(_WORD.findall(_text(self.calendar.events()[event].view)))
+        self.given_up.update(WORD.findall(text_of(self.calendar.events()[event].view)))
         self.calendar.drop(event)
         self._say(f"event {event} removed")
 
@@ -386,71 +322,3 @@ class Schedule:
     def _expire(self) -> None:
         self.calendar.forget_history()
         self._say("the cursor expires")
-
-    # The verdict -----------------------------------------------------------------------------------
-
-    def finish(self) -> list[str]:
-        """Come to rest, and say everything that is wrong with the end."""
-        self._mend_file()
-        busy = self.rest()
-        return [*self._unrest(busy), *self._doubles(), *self._losses(), *self._differences()]
-
-    def _unrest(self, busy: int) -> Iterator[str]:
-        if busy > 4:
-            yield f"{busy} passes until it was quiet"
-        with self.world.journal.turn():
-            for side in ("file", "calendar"):
-                left = self.world.journal._db.execute("SELECT count(*) FROM intents WHERE side = ?", (side,)).fetchone()
-                if left[0]:
-                    yield f"{left[0]} intents are open on the {side} side"
-        tmp = self.world.store / ".datebook" / "tmp"
-        stray = [path.name for path in tmp.rglob("*") if not path.is_dir()]
-        if stray:
-            yield f"stray files: {stray}"
-
-    def _doubles(self) -> Iterator[str]:
-        files = Counter(item for path in self._paths() for item in _ITEM.findall(path.read_text()))
-        events = Counter(item for one in self.calendar.events().values() for item in _ITEM.findall(_text(one.view)))
-        for item, most in self.born.items():
-            if files[item] > most or events[item] > most:
-                yield f"{item} was born {most} times: {files[item]} files, {events[item]} events"
-        uids = Counter(one.uid for one in self.calendar.events().values())
-        said = Counter(uid for path in self._paths() for uid in re.findall(r"^uid: (.*)$", path.read_text(), re.M))
-        for name, counts in (("event", uids), ("file", said)):
-            for uid, count in counts.items():
-                if count > 1:
-                    yield f"{count} {name}s have the uid {uid}"
-
-    def _losses(self) -> Iterator[str]:
-        files = " ".join(path.read_text() for path in self._paths())
-        events = " ".join(_text(one.view) for one in self.calendar.events().values())
-        with self.world.journal.turn():
-            db = self.world.journal._db
-            kept = " ".join(f"{row[0]} {row[1]}" for row in db.execute("SELECT before, after FROM history"))
-            kept += " ".join(f"{row[0]} {row[1]}" for row in db.execute("SELECT file_value, calendar_value FROM conflicts"))
-        trash = " ".join(self.world.folder.trash_read(entry).decode() for entry in self.world.folder.trash_list())
-        live, past = set(_WORD.findall(files)) & set(_WORD.findall(events)), set(_WORD.findall(f"{kept} {trash}"))
-        for word in sorted(self.words - self.given_up - live - past, key=lambda word: int(word[1:])):
-            where = [name for name, text in (("files", files), ("events", events)) if re.search(rf"\b{word}\b", text)]
-            yield f"{word} is lost (it is in {where or 'neither side'})"
-
-    def _differences(self) -> Iterator[str]:
-        events = {one.uid: one.view for one in self.calendar.events().values()}
-        with self.world.journal.turn():
-            db = self.world.journal._db
-            asked = {row[0] for row in db.execute("SELECT key FROM conflicts WHERE chosen IS NULL")}
-        for reading in self.world.folder.read(self.world.files()):
-            if not isinstance(reading, Seen):
-                yield f"{reading} can't be read"
-                continue
-            event = events.get(reading.activity.uid)
-            if event is None:
-                continue
-            for key in map(Key, FIELDS.values()):
-                one, other = reading.activity.view.get(key), event.get(key)
-                if one != other and key.field.value not in asked:
-                    yield f"{reading.ref.id}: {key.field.value} is {one!r} here and {other!r} there"
-
-
-def _text(view: View) -> str:
-    return " ".join(str(value) for value in view.values())
