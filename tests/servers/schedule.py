@@ -224,10 +224,10 @@ class Schedule:
 
     def _save(self, path: Path, text: str) -> None:
         if self.random.random() < 0.5:
-            path.writetext_of(text)
+            path.write_text(text)
         else:
             other = path.with_name(f".{path.name}.new")
-            other.writetext_of(text)
+            other.write_text(text)
             other.rename(path)
 
     def _remove_file(self) -> None:
@@ -253,7 +253,7 @@ class Schedule:
             old = re.search(r"^subject:.*$", text, re.MULTILINE)
             if old:
                 self.given_up.update(WORD.findall(old[0]))
-                target.writetext_of(text.replace(old[0], f"subject: {word}"))
+                target.write_text(text.replace(old[0], f"subject: {word}"))
                 self._say(f"  and edited: {word}")
 
     def _copy_file(self) -> None:
@@ -263,19 +263,19 @@ class Schedule:
         text = path.read_text()
         for item in ITEM.findall(text):
             self.born[item] += 1
-        path.with_name(f"copy{self._count}-{path.name[-40:]}").writetext_of(text)
+        path.with_name(f"copy{self._count}-{path.name[-40:]}").write_text(text)
         self._say(f"file {path.name} copied")
 
     def _break_file(self) -> None:
         path = self._pick_file()
         if path is not None and path.name not in self._renamed and "[broken" not in path.read_text():
-            path.writetext_of(path.read_text() + "zz: [broken\n")
+            path.write_text(path.read_text() + "zz: [broken\n")
             self._say(f"file {path.name} broken")
 
     def _mend_file(self) -> None:
         for path in activity_files(self.world):
             if "[broken" in path.read_text():
-                path.writetext_of(path.read_text().replace("zz: [broken\n", ""))
+                path.write_text(path.read_text().replace("zz: [broken\n", ""))
                 self._say(f"file {path.name} mended")
 
     def _pick_event(self) -> str | None:

@@ -52,7 +52,7 @@ def _unrest(world: World, busy: int) -> Iterator[str]:
 
 
 def _doubles(world: World, calendar: MemoryStore, born: Counter[str]) -> Iterator[str]:
-    files = Counter(item for path in activity_files(world) for item in ITEM.findall(text))
+    files = Counter(item for path in activity_files(world) for item in ITEM.findall(path.read_text()))
     events = Counter(item for one in calendar.events().values() for item in ITEM.findall(text_of(one.view)))
     for item, most in born.items():
         if files[item] > most or events[item] > most:
@@ -67,7 +67,7 @@ def _doubles(world: World, calendar: MemoryStore, born: Counter[str]) -> Iterato
 
 
 def _losses(world: World, calendar: MemoryStore, typed: set[str]) -> Iterator[str]:
-    files = " ".join(text for path in activity_files(world))
+    files = " ".join(path.read_text() for path in activity_files(world))
     events = " ".join(text_of(one.view) for one in calendar.events().values())
     with world.journal.turn():
         db = world.journal._db
