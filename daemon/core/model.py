@@ -15,7 +15,6 @@ from datetime import date, datetime, timedelta
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-
 # The block at the end of DESCRIPTION that shows what an activity is about (`include_context`); never read back.
 CONTEXT_FENCE_START = "--- context (Datebook) ---"
 CONTEXT_FENCE_END = "--- end of context ---"
