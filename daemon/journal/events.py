@@ -176,7 +176,9 @@ class Events:
 
     def count(self, route: str) -> int:
         """How many events of a route are linked."""
-        row = self._db.execute("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", (route,))
+        # By the small index: the rows themselves are many megabytes.
+        query = "SELECT count(*) FROM events INDEXED BY events_file WHERE route = ? AND file IS NOT NULL"
+        row = self._db.execute(query, (route,))
         return int(row.fetchone()[0])
 
     def demote(self, id_: int, role: str) -> None:

@@ -74,6 +74,10 @@ class Files:
         """Every file that is not settled, on whatever route."""
         return {row[0] for row in self._db.execute("SELECT id FROM files WHERE dirty")}
 
+    def is_dirty(self, id_: int) -> bool:
+        """Whether it has been seen changed and not yet been settled."""
+        return self._db.execute("SELECT 1 FROM files WHERE id = ? AND dirty", (id_,)).fetchone() is not None
+
     def belong(self, id_: int, route: str | None) -> None:
         """Which route this file belongs on."""
         self._db.execute("UPDATE files SET route = ? WHERE id = ? AND route IS NOT ?", (route, id_, route))

@@ -70,7 +70,7 @@ CREATE TABLE events (
     UNIQUE (route, remote)
 );
 CREATE INDEX events_uid ON events (uid);
-CREATE INDEX events_file ON events (file) WHERE file IS NOT NULL;
+CREATE INDEX events_file ON events (file, route) WHERE file IS NOT NULL;
 CREATE INDEX events_dirty ON events (route) WHERE dirty;
 CREATE INDEX events_unread ON events (route) WHERE version = '';
 CREATE INDEX events_look_at ON events (route, look_at) WHERE look_at IS NOT NULL;

@@ -75,9 +75,17 @@ def _why(app: App, path: str, row: FileRow | None) -> Verdict:
         problem = load_problem(row.problem)
         where = f"line {problem.line}: " if problem.line else ""
         return Verdict(State.BROKEN, problem.code, f"{where}{problem.message}", problem.cure)
-    if row.verdict is not None:
-        return load_verdict(row.verdict)
-    return verdicts.waiting("waiting", "It goes out with the next pass.", "Run `datebook sync`.")
+    return verdict_of(app, row)
+
+
+def verdict_of(app: App, row: FileRow) -> Verdict:
+    """What was decided on a file last; an edit since then is waiting for the next pass."""
+    last = load_verdict(row.verdict) if row.verdict is not None else None
+    if last is None:
+        return verdicts.waiting("waiting", "It goes out with the next pass.", "Run `datebook sync`.")
+    if last.state is State.SYNCED and app.journal.files.is_dirty(row.id):
+        return verdicts.waiting("changed", "It was changed, and goes out with the next pass.", "Run `datebook sync`.")
+    return last
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
         missed = [name for name, fits in filters if not fits(line)]
         hidden.update(set(missed))
         if not missed:
-            shown.append(_shown(line))
+            shown.append(_shown(app, line))
     return Reply(0, {"activities": shown, "hidden": dict(hidden)})
 
 
@@ -171,10 +179,9 @@ def _within(day: date | None, first: date | None, last: date | None) -> bool:
     return day is not None and (first is None or day >= first) and (last is None or day <= last)
 
 
-def _shown(line: _Line) -> Json:
+def _shown(app: App, line: _Line) -> Json:
     activity = line.file.activity
     when = when_of(activity.view)
-    verdict = load_verdict(line.file.verdict) if line.file.verdict else None
     start, end = _ends(when)
     return {
         "file": line.file.path,
@@ -185,7 +192,7 @@ def _shown(line: _Line) -> Json:
         "end": end,
         "done": line.done,
         "calendar": line.file.route,
-        "state": verdict.state.value if verdict else State.WAITING.value,
+        "state": verdict_of(app, line.file).state.value,
     }
 
 
