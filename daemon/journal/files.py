@@ -186,8 +186,9 @@ class Files:
     def nameless(self, route: str) -> list[FileRow]:
         """Files that have a uid here, are linked on the route, and do not say it yet."""
         rows = self._db.execute(
-            f"""{_SELECT} WHERE uid != '' AND NOT said_uid AND path IS NOT NULL AND missing IS NULL AND problem IS NULL
-            AND id IN (SELECT file FROM events WHERE route = ?) ORDER BY id""",  # noqa: S608  constants
+            f"""{_SELECT} INDEXED BY files_nameless WHERE NOT said_uid AND uid != '' AND path IS NOT NULL
+            AND missing IS NULL AND problem IS NULL
+            AND EXISTS (SELECT 1 FROM events WHERE file = files.id AND route = ?) ORDER BY id""",  # noqa: S608  constants
             (route,),
         )
         return [_row(row) for row in rows]

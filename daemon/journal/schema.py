@@ -42,8 +42,8 @@ CREATE TABLE files (
     look_at REAL                     -- look again then
 );
 CREATE INDEX files_uid ON files (uid) WHERE uid != '';
-CREATE INDEX files_nameless ON files (id) WHERE uid != '' AND NOT said_uid;
 CREATE INDEX files_dirty ON files (route) WHERE dirty;
+CREATE INDEX files_nameless ON files (id) WHERE NOT said_uid;
 CREATE INDEX files_missing ON files (missing) WHERE missing IS NOT NULL;
 CREATE INDEX files_look_at ON files (look_at) WHERE look_at IS NOT NULL;
 
@@ -72,6 +72,7 @@ CREATE TABLE events (
 CREATE INDEX events_uid ON events (uid);
 CREATE INDEX events_file ON events (file, route) WHERE file IS NOT NULL;
 CREATE INDEX events_dirty ON events (route) WHERE dirty;
+CREATE INDEX events_backlog ON events (route) WHERE backlog;
 CREATE INDEX events_unread ON events (route) WHERE version = '';
 CREATE INDEX events_look_at ON events (route, look_at) WHERE look_at IS NOT NULL;
 
