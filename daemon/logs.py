@@ -12,8 +12,11 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import datetime
+from pathlib import PurePath
 from typing import TextIO
 
 REDACTED = "[redacted]"
@@ -58,7 +61,7 @@ def set_up_logs(stream: TextIO, *, journal: bool, clock: Clock, level: str = "in
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
+            _place_of_failure,
             redact,
             lambda _logger, _name, event: render(event),
         ],
@@ -72,6 +75,17 @@ def set_up_logs(stream: TextIO, *, journal: bool, clock: Clock, level: str = "in
 def redact(_logger: object, _name: str, event: Event) -> Event:
     """The event without anybody's words, addresses or secrets."""
     return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _place_of_failure(_logger: object, _name: str, event: Event) -> Event:
+    """Where an exception came from, in place of its text, which may hold somebody's words."""
+    info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"  {PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        event["exception"] = "\n".join([type(error).__name__, *places])
+    return event
 
 
 def redacted(text: str) -> str:
@@ -146,7 +160,11 @@ class _Libraries(logging.Handler):
 
 
 def log_faults() -> None:
-    """Send what no code has caught, in any thread, to the log as one event."""
+    """Send what no code has caught, in any thread, to the log as one event, without its words.
+
+    A signal that ends the program (the watchdog's SIGABRT, too) first shows where each thread was.
+    """
+    import faulthandler  # noqa: PLC0415  with its one use
     import threading  # noqa: PLC0415  with its one use
 
     import structlog  # noqa: PLC0415  see `set_up_logs`
@@ -160,3 +178,5 @@ def log_faults() -> None:
 
     threading.excepthook = of_thread
     sys.excepthook = lambda _kind, error, _trace: log.critical("fault", exc_info=error)
+    with suppress(OSError, ValueError):  # a stream that is no file
+        faulthandler.enable(sys.stderr)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import metadata
 from threading import Lock
 
@@ -24,16 +24,26 @@ from daemon.control_server import ControlServer
 from daemon.core.errors import ConfigError, DatebookError, UsageError
 from daemon.journal import Journal
 from daemon.lock import hold_state, hold_store
-from daemon.logs import set_up_logs, under_systemd
+from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
 from daemon.passes import Stopping, Synced
-from daemon.progress import Progress
+from daemon.progress import LIMIT, Progress
 from daemon.reports import Report, trouble_of
 from daemon.setup import Setup
 from daemon.standing import standing
-from daemon.status import AccountStatus, CalendarState, CalendarStatus, Life, Problem, Status, health
+from daemon.status import (
+    AccountStatus,
+    CalendarState,
+    CalendarStatus,
+    Health,
+    Life,
+    Problem,
+    Status,
+    StoreStatus,
+    health,
+)
 from daemon.status_file import write_status
 from daemon.watch import Watcher
 
@@ -56,7 +66,7 @@ class Service:
     _reporting: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.progress = Progress(self.clock.monotonic)
+        self.progress = Progress(self.clock.monotonic, limit=_patience(os.environ))
         hooks = Hooks(self.report, self.reload, self._has_new_secret, random.random)
         notifier = Notifier(os.environ)
         self.app = self._with_syncer(self.app)
@@ -191,6 +201,12 @@ def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarSt
     return replace(calendar, state=state, last_sync=route.last_sync or calendar.last_sync)
 
 
+def _patience(env: Mapping[str, str]) -> timedelta:
+    """How long a worker may go without a step; $DATEBOOK_STUCK_AFTER names other seconds."""
+    seconds = env.get("DATEBOOK_STUCK_AFTER", "")
+    return timedelta(seconds=int(seconds)) if seconds.isdigit() and int(seconds) else LIMIT
+
+
 def leave_status(app: App) -> None:
     """After a command that worked without a daemon: the status file says how things stand, and that none runs."""
     now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
@@ -210,14 +226,47 @@ def leave_status(app: App) -> None:
         write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
 
 
+def leave_failure(places: Places, error: DatebookError, clock: Clock) -> None:
+    """The daemon can't run: the status file says why, and what to do."""
+    moment = clock.now()
+    if isinstance(error, ConfigError):
+        problems = tuple(
+            Problem("config", one.message, one.cure, moment, file=error.path, line=one.line, column=one.column)
+            for one in error.problems
+        )
+    else:
+        cure = str(getattr(error, "what_to_do", "") or "Its log says more: journalctl --user -u datebook")
+        problems = (Problem("not_running", str(error), cure, moment, file=str(places.state)),)
+    status = Status(
+        version=metadata.version("datebook"),
+        pid=os.getpid(),
+        started=moment,
+        updated=moment,
+        store=StoreStatus(""),
+        state=Health.FAILED,
+        problems=problems,
+    )
+    with suppress(OSError):
+        write_status(places.status, status)
+
+
 def run(places: Places) -> int:
     """Run the daemon in the foreground. Raises ConfigError, AlreadyRunning, JournalError."""
     clock = SystemClock()
     set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock.now)
-    config = load(places.config)
+    log_faults()
     make_state(places)
+    with hold_state(places.lock):
+        try:
+            return _run(places, clock)
+        except DatebookError as error:
+            leave_failure(places, error, clock)
+            raise
+
+
+def _run(places: Places, clock: Clock) -> int:
+    config = load(places.config)
     with ExitStack() as stack:
-        stack.enter_context(hold_state(places.lock))
         journal = open_journal(places, clock)
         stack.callback(journal.close)
         marker = bind(config, journal, clock)

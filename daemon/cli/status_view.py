@@ -43,7 +43,8 @@ def show(screen: Screen, status: Status, trouble: str, now: datetime) -> None:
     if trouble:
         screen.line(screen.ink(trouble, Ink.BAD))
     screen.line()
-    _store(screen, status.store)
+    if status.store.path:  # a config that can't be read names no store
+        _store(screen, status.store)
     _accounts(screen, status, now)
     _calendars(screen, status, now)
     _holds(screen, status)

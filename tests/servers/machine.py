@@ -82,7 +82,7 @@ class Machine:
     def __enter__(self) -> Self:
         command = ["systemd-nspawn", f"--directory={self.root}", f"--machine=datebook-{os.getpid()}"]
         command += ["--register=no", "--keep-unit", "--volatile=overlay", "--quiet", "--console=pipe", "--boot"]
-        command += [f"--bind-ro={path}" for path in mounted()]
+        command += [f"--bind-ro={path}:{path}:norbind" for path in mounted()]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
