@@ -6,40 +6,37 @@ from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.eligible import Eligibility, eligible
-from daemon.core.fields import effective
-from daemon.core.gates import mail_gate
-from daemon.core.merge import apply_patch, first_contact
-from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, guests_of, when_of
+from daemon.core.making import make_event, project
+from daemon.core.merge import first_contact
+from daemon.core.model import Activity, Blank, Local, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.overlay import recognise
-from daemon.core.plan import CreateEvent, CreateFile, Decision, Hold, Link, Verdict
+from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict
 from daemon.core.policy import Backlog
 from daemon.core.projection import incoming
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others, without_us
-from daemon.core.together import project, words_missing
-
-_SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, without_us
+from daemon.core.together import words_missing
 
 
 def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
     """A file that is in no calendar yet."""
     if (early := _stays_here(file, tombstone, setting)) is not None:
         return early
-    out = project(file, None, setting)
-    sent = {**_defaults(file.activity.view, setting), **out.view}
-    if refusal := setting.refuses(sent):
-        return Decision(verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar."))
-    mails = others(guests_of(sent), setting.own)
-    verdict, hold = mail_gate(mails, setting)
-    if hold is None and (file.backlog and setting.route.backlog is Backlog.ASK):
-        verdict, hold = verdicts.HELD_FIRST, Hold.FIRST_IMPORT
+    first = file.backlog or setting.rebuilding  # no first import ever mails anybody
+    made = make_event(file, setting, "a new file", guests=not first)
+    if isinstance(made, Verdict):
+        return Decision(made)
+    verdict, hold = _first_import(file.backlog, setting) or (made.gate.verdict, made.gate.hold)
+    return Decision(verdict or verdicts.waiting("creating", "It goes out now."), (made.step,), hold=hold)
+
+
+def _first_import(backlog: bool, setting: Setting) -> tuple[Verdict, Hold] | None:  # noqa: FBT001  a fact about the item
+    """Whether what is on one side only waits for a word because it was there before, or the journal was lost."""
     if setting.rebuilding:
-        verdict, hold = verdicts.HELD_REBUILD, Hold.REBUILD
-    if file.backlog or setting.rebuilding:  # no first import ever mails anybody
-        sent, mails = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}, ()
-    view = apply_patch(sent, out.overlay)
-    step = CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, "a new file", mails)
-    return Decision(verdict or verdicts.waiting("creating", "It goes out now."), (step,), hold=hold)
+        return verdicts.HELD_REBUILD, Hold.REBUILD
+    if backlog and setting.route.backlog is Backlog.ASK:
+        return verdicts.HELD_FIRST, Hold.FIRST_IMPORT
+    return None
 
 
 def _stays_here(file: FileNow, tombstone: str | None, setting: Setting) -> Decision | None:
@@ -63,16 +60,6 @@ def _eligibility(view: View, backlog: bool, setting: Setting) -> Verdict | None:
             return verdicts.EXISTED_BEFORE
         case Eligibility.YES:
             return None
-
-
-def _defaults(view: View, setting: Setting) -> View:
-    shown = {}
-    for name in _SHOWN_BY_DEFAULT:
-        key = Key(name)
-        value = effective(view, key)
-        if value is not None and name in setting.capabilities.holds:
-            shown[key] = value
-    return shown
 
 
 def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:

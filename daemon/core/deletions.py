@@ -5,10 +5,10 @@ from __future__ import annotations
 from daemon.core import verdicts
 from daemon.core.fields import moved
 from daemon.core.gates import mail_gate
-from daemon.core.model import Base, Blank, Field, Key, Pair, View, when_of
+from daemon.core.making import make_event
+from daemon.core.model import Base, Blank, Field, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.plan import (
-    CreateEvent,
     CreateFile,
     Decision,
     DeleteEvent,
@@ -18,6 +18,7 @@ from daemon.core.plan import (
     TrashFile,
     Unlink,
     UpdateFile,
+    Verdict,
 )
 from daemon.core.policy import OnCalendarDelete
 from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
@@ -64,13 +65,12 @@ def _restore_file(file: FileNow, event: EventNow, setting: Setting) -> Decision:
 
 
 def _delete_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
-    mails = others(event.activity.guests, setting.own)
+    gate = mail_gate(others(event.activity.guests, setting.own), setting)
     reason = "the file was removed" if file.missing else "the file lost its date"
-    verdict, hold = mail_gate(mails, setting)
-    if verdict is not None and hold is None:
-        return Decision(verdict)
-    step = DeleteEvent(reason, mails=mails)
-    return Decision(verdict or verdicts.waiting("deleting", reason), (step,), hold=hold)
+    if gate.verdict is not None and gate.hold is None:
+        return Decision(gate.verdict)
+    step = DeleteEvent(reason, mails=gate.mails)
+    return Decision(gate.verdict or verdicts.waiting("deleting", reason), (step,), hold=gate.hold)
 
 
 def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
@@ -84,7 +84,7 @@ def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> 
     if setting.shared and not _ours(file, event, setting):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event left a guest's calendar", tombstone=True),))
     if has_edits(base, file.activity.view, Side.FILE):
-        return _restore_event(base, file, event, setting)
+        return _restore_event(file, event, setting)
     return _follow(file, setting.route.on_calendar_delete)
 
 
@@ -101,21 +101,16 @@ def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
             return Decision(verdicts.GONE, (step,))
 
 
-def _restore_event(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
-    """Edited here, deleted there: the edit wins; never where that would mail."""
-    if others(event.activity.guests, setting.own):
-        return Decision(verdicts.GUESTS_NEVER)
-    refusal = setting.refuses(file.activity.view)
-    if refusal:
-        return Decision(verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar."))
+def _restore_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+    """Edited here, deleted there: the edit wins; never where that would mail without an order."""
+    gate = mail_gate(others(event.activity.guests, setting.own), setting)
+    if gate.verdict is not None and gate.hold is None:
+        return Decision(gate.verdict)
+    made = make_event(file, setting, "edited here after the deletion", guests=True)
+    if isinstance(made, Verdict):
+        return Decision(made)
     verdict = verdicts.waiting("restored", "It was deleted in the calendar and edited here: the edit wins.")
-    view = {key: value for key, value in file.activity.view.items() if _was_sent(base, key)}
-    agrees = {key: Pair(value, value if key in view else Blank.UNHELD) for key, value in file.activity.view.items()}
-    return Decision(verdict, (CreateEvent(view, agrees, {}, "edited here after the deletion"),))
-
-
-def _was_sent(base: Base, key: Key) -> bool:
-    return base.pair(key).calendar is not Blank.UNHELD
+    return Decision(made.gate.verdict or verdict, (made.step,), hold=made.gate.hold)
 
 
 def _ours(file: FileNow, event: EventNow, setting: Setting) -> bool:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from daemon.core import verdicts
 from daemon.core.plan import Hold, Verdict
 from daemon.core.policy import GuestMail
 from daemon.core.setting import Setting
 
 
-def mail_gate(mails: tuple[str, ...], setting: Setting) -> tuple[Verdict | None, Hold | None]:
-    """Whether a write that may mail these people is refused (a verdict), held (both), or may go (neither)."""
-    if not mails or setting.capabilities.suppresses_mail:
-        return None, None
+@dataclass(frozen=True, slots=True)
+class MailGate:
+    """Whether a write is refused (a verdict), held for a word (both), or may go; and whom it then mails.
+
+    A write that mails nobody is sent with the order to mail nobody.
+    """
+
+    verdict: Verdict | None = None
+    hold: Hold | None = None
+    mails: tuple[str, ...] = ()
+
+
+def mail_gate(people: tuple[str, ...], setting: Setting) -> MailGate:
+    """The gate for a write to an event on which these people are."""
+    if not people:
+        return MailGate()
     match setting.route.guests:
         case GuestMail.NEVER:
-            return verdicts.GUESTS_NEVER, None
+            return MailGate() if setting.capabilities.suppresses_mail else MailGate(verdicts.GUESTS_NEVER)
         case GuestMail.ASK:
-            return verdicts.HELD_MAIL, Hold.MAIL
+            return MailGate(verdicts.HELD_MAIL, Hold.MAIL, people)
         case GuestMail.SEND:
-            return None, None
+            return MailGate(mails=people)

@@ -53,11 +53,14 @@ def route_for(  # noqa: PLR0913  the activity and everything around it, by name
     owner: str,
     shared: bool,
     came_from: str | None,
+    stands_on: str | None = None,
 ) -> Choice:
     """Choose the route of a file. `routes` in the config's order; `users`: the address of each route's account.
 
-    `owner` is the config's, for files that name none; `came_from` the route that the activity was received on
-    or is linked to. An account whose user is no mail address (a bare login) is the config's owner's.
+    `owner` is the config's, for files that name none. `came_from` is the route that the activity was received
+    on: it stays there, whatever that calendar sends. `stands_on` is the one that it went out to: it stays there,
+    or is unlinked, but never moves by itself. An account whose user is no mail address (a bare login) is the
+    config's owner's.
     """
     local = activity.local
     if not local.sync:
@@ -71,6 +74,8 @@ def route_for(  # noqa: PLR0913  the activity and everything around it, by name
         return Choice(came_from)
     if shared and not local.owner:
         return Choice(None, _NO_OWNER)
+    if stands_on in by_name:
+        routes = (by_name[stands_on],)
     return _first(activity, routes, users, _address(local.owner or owner), _address(owner))
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from daemon.core import verdicts
 from daemon.core.fields import equal
 from daemon.core.gates import mail_gate
+from daemon.core.making import project
 from daemon.core.meeting import Chooser
 from daemon.core.merge import Merged, apply_patch, merge
 from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, guests_of
@@ -26,8 +27,8 @@ from daemon.core.plan import (
     Verdict,
     blank_or,
 )
-from daemon.core.policy import Direction, GuestMail, OnConflict
-from daemon.core.projection import Outgoing, outgoing
+from daemon.core.policy import Direction, OnConflict
+from daemon.core.projection import Outgoing
 from daemon.core.setting import (
     EventNow,
     FileNow,
@@ -89,24 +90,6 @@ def _shown(base: Base, file: FileNow, event: EventNow, setting: Setting) -> View
     under = underlay(event.activity.view, base)
     named = any(guest.organizer for guest in file.activity.guests)
     return under if named else without_us(under, setting.own)
-
-
-def project(file: FileNow, event: EventNow | None, setting: Setting) -> Outgoing:
-    """What of a file goes out on this route."""
-    guests = event.activity.guests if event else frozenset()
-    capabilities = setting.capabilities
-    return outgoing(
-        file.activity,
-        route=setting.route,
-        holds=capabilities.holds,
-        max_reminders=capabilities.max_reminders,
-        creating=event is None,
-        guests_on_event=bool(others(guests, setting.own)),
-        may_send_guests=setting.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
-        now=setting.now,
-        zone=setting.zone,
-        own_addresses=setting.own,
-    )
 
 
 def words_missing(file: FileNow) -> Collection[Field]:
@@ -199,9 +182,8 @@ def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Ga
     refusal = setting.refuses(apply_patch(event.activity.view, patch))
     if refusal:
         return _Gate(verdicts.blocked("not_held", refusal, "Simplify it, or name another calendar."))
-    mails = others(event.activity.guests | _new_guests(patch), setting.own)
-    verdict, hold = mail_gate(mails, setting)
-    return _Gate(verdict, hold, mails)
+    gate = mail_gate(others(event.activity.guests | _new_guests(patch), setting.own), setting)
+    return _Gate(gate.verdict, gate.hold, gate.mails)
 
 
 def _new_guests(patch: Patch) -> frozenset[Guest]:

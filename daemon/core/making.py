@@ -1,0 +1,66 @@
+"""The event that is to stand for a file: what it shows, what is agreed on once it is made, whom that mails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.core import verdicts
+from daemon.core.fields import effective
+from daemon.core.gates import MailGate, mail_gate
+from daemon.core.merge import apply_patch
+from daemon.core.model import Field, Key, View, guests_of
+from daemon.core.plan import CreateEvent, Verdict
+from daemon.core.policy import GuestMail
+from daemon.core.projection import Outgoing, outgoing
+from daemon.core.setting import EventNow, FileNow, Setting, others
+
+_SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The step that makes the event, and the gate before it."""
+
+    step: CreateEvent
+    gate: MailGate
+
+
+def make_event(file: FileNow, setting: Setting, reason: str, *, guests: bool) -> Made | Verdict:
+    """The event for a file, with its guests or without; or why the calendar can't hold it."""
+    out = project(file, None, setting)
+    sent = {**_defaults(file.activity.view, setting), **out.view}
+    if refusal := setting.refuses(sent):
+        return verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar.")
+    if not guests:
+        sent = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}
+    gate = mail_gate(others(guests_of(sent), setting.own), setting)
+    view = apply_patch(sent, out.overlay)
+    return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails), gate)
+
+
+def project(file: FileNow, event: EventNow | None, setting: Setting) -> Outgoing:
+    """What of a file goes out on this route."""
+    guests = event.activity.guests if event else frozenset()
+    capabilities = setting.capabilities
+    return outgoing(
+        file.activity,
+        route=setting.route,
+        holds=capabilities.holds,
+        max_reminders=capabilities.max_reminders,
+        creating=event is None,
+        guests_on_event=bool(others(guests, setting.own)),
+        may_send_guests=setting.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
+        now=setting.now,
+        zone=setting.zone,
+        own_addresses=setting.own,
+    )
+
+
+def _defaults(view: View, setting: Setting) -> View:
+    shown = {}
+    for name in _SHOWN_BY_DEFAULT:
+        key = Key(name)
+        value = effective(view, key)
+        if value is not None and name in setting.capabilities.holds:
+            shown[key] = value
+    return shown
