@@ -149,7 +149,7 @@ def error_of_status(status: int, headers: Mapping[str, str], *, store: str) -> S
         case 507:
             return Full(said, store=store)
     throttled = status in {429, 503}
-    return Unavailable(said, store=store, after=retry_after(fields), throttled=throttled, uncertain=status != 429)  # noqa: PLR2004
+    return Unavailable(said, store=store, after=retry_after(fields), throttled=throttled, uncertain=status != 429)  # noqa: PLR2004  the status by its number
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:

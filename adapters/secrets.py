@@ -92,8 +92,8 @@ def _from_command(value: str, environment: Mapping[str, str]) -> str:
 
 def _from_keyring(value: str, _environment: Mapping[str, str]) -> str:
     # Imported here: backends are looked for, which costs 50 ms and more.
-    import keyring  # noqa: PLC0415
-    import keyring.errors  # noqa: PLC0415
+    import keyring  # noqa: PLC0415  its back ends are searched for at import
+    import keyring.errors  # noqa: PLC0415  its back ends are searched for at import
 
     service, _, user = value.rpartition("/")
     try:

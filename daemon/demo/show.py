@@ -60,7 +60,7 @@ def _write_samples(stage: Stage, out: Screen) -> None:
 def _tour(stage: Stage, out: Screen) -> None:
     calendar = OtherClient(stage)
     began = time.monotonic()
-    wait_for("the files to arrive in the calendar", lambda: len(calendar.titles()) == 3)  # noqa: PLR2004
+    wait_for("the files to arrive in the calendar", lambda: len(calendar.titles()) == 3)  # noqa: PLR2004  as many as there are samples
     out.line(f"  in the calendar after {time.monotonic() - began:.1f} s:")
     for title in calendar.titles():
         out.line(f"    {title}: {calendar.described(title)}")

@@ -81,7 +81,7 @@ class Journal:
     def route(self, name: str) -> RouteRow | None:
         """What is remembered of a calendar; None: it was never connected."""
         with self._lock:
-            row = self._db.execute(f"SELECT {_ROUTE} FROM routes WHERE name = ?", (name,)).fetchone()  # noqa: S608
+            row = self._db.execute(f"SELECT {_ROUTE} FROM routes WHERE name = ?", (name,)).fetchone()  # noqa: S608  names of columns from this file
         if row is None:
             return None
         name, identity, cursor, connected, adopted, rebuilding, disconnected, last = row
@@ -107,7 +107,7 @@ class Journal:
         """Change what is remembered of a calendar: `cursor`, `adopted`, `rebuilding` ..."""
         columns = ", ".join(f"{column} = ?" for column in values)
         with self.turn():
-            self._db.execute(f"UPDATE routes SET {columns} WHERE name = ?", (*values.values(), name))  # noqa: S608
+            self._db.execute(f"UPDATE routes SET {columns} WHERE name = ?", (*values.values(), name))  # noqa: S608  names of columns from this file
 
     def backlog_add(self, rows: list[tuple[int, str, str]]) -> None:
         """Files that were there before a calendar was connected: (file, route, digest)."""

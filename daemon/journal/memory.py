@@ -28,14 +28,14 @@ class History:
     def entries(self, *, file: int | None = None, limit: int = 1000) -> list[Entry]:
         """The newest entries, newest first; of one file, or of all."""
         rows = self._db.execute(
-            f"SELECT {_ENTRY} FROM history WHERE ? IS NULL OR file = ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+            f"SELECT {_ENTRY} FROM history WHERE ? IS NULL OR file = ? ORDER BY id DESC LIMIT ?",  # noqa: S608  names of columns from this file
             (file, file, limit),
         )
         return [Entry(*row) for row in rows]
 
     def get(self, id_: int) -> tuple[Entry, bytes | None] | None:
         """One entry, with the remote object that it replaced or removed."""
-        row = self._db.execute(f"SELECT {_ENTRY}, raw FROM history WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        row = self._db.execute(f"SELECT {_ENTRY}, raw FROM history WHERE id = ?", (id_,)).fetchone()  # noqa: S608  names of columns from this file
         return (Entry(*row[:-1]), row[-1]) if row else None
 
     def count(self, route: str, side: str, actions: Sequence[str], since: float) -> int:

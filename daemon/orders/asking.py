@@ -204,7 +204,7 @@ def _ends(when: When | None) -> tuple[str | None, str | None]:
         case AllDay(first, days):
             return first.isoformat(), date.fromordinal(first.toordinal() + days - 1).isoformat()
         case Timed():
-            from daemon.core.times import end_of, start_of, zone_info  # noqa: PLC0415
+            from daemon.core.times import end_of, start_of, zone_info  # noqa: PLC0415  only `list` with dates needs it
 
             zone = zone_info(when.zone)
             return _iso(start_of(when, when.zone).astimezone(zone)), _iso(end_of(when, when.zone).astimezone(zone))

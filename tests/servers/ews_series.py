@@ -15,7 +15,7 @@ from tests.servers.ews_schema import T
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SETS = {"Day": set(range(7)), "Weekday": set(range(5)), "WeekendDay": {5, 6}}
 _MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
+    "January February March April May June July August September October November December".split()  # noqa: SIM905  twelve names are easier to read as a sentence
 )
 _PLACES = {"First": 0, "Second": 1, "Third": 2, "Fourth": 3, "Last": -1}
 _FOREVER = date(2100, 1, 1)

@@ -38,7 +38,7 @@ class Profile:
     @classmethod
     def draw(cls, random: Random) -> Profile:
         """A profile by chance."""
-        flip = lambda: random.random() < 0.5  # noqa: E731
+        flip = lambda: random.random() < 0.5  # noqa: E731  reads as a word below
         manners = Manners(
             Capabilities(versions_creates=flip()),  # a delete without a version loses what nobody can save
             gives_ids=flip(),
@@ -48,7 +48,7 @@ class Profile:
             inline=flip(),
             exact=flip(),
         )
-        rate = lambda high: random.choice([0.0, high / 4, high])  # noqa: E731
+        rate = lambda high: random.choice([0.0, high / 4, high])  # noqa: E731  reads as a word below
         return cls(manners, random.choice(list(OnConflict)), rate(0.1), rate(0.03), rate(0.25))
 
 
@@ -88,7 +88,7 @@ class Schedule:
 
     def _wrapped(self, store: Store) -> Store:
         assert isinstance(store, MemoryStore)
-        return MeddledCalendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]
+        return MeddledCalendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]  it is a store by what it hands on
 
     def close(self) -> None:
         """Clear up."""

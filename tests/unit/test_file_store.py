@@ -452,7 +452,7 @@ def test_a_failing_disk_leaves_nothing_half_written(code, root, store, monkeypat
             try:
                 outcomes = [outcome for _, outcome in store.write(writes)]
             except Exception as error:  # noqa: BLE001  whatever it is, it must be ours
-                assert type(error).__module__ == "daemon.core.errors"  # noqa: PT017
+                assert type(error).__module__ == "daemon.core.errors"  # noqa: PT017  the error is an outcome, not raised
                 outcomes = []
         assert file.read_text() in (CALL, CALL.replace("Call Anna", "Call Oleg"))
         new = root / "n.yaml"
