@@ -20,7 +20,7 @@ from daemon.core.errors import CursorExpired, Unavailable
 from daemon.core.store import Changes, Ref
 
 _PAGE = 200
-_BEFORE, _AFTER = timedelta(days=366), timedelta(days=3 * 366)
+_BEFORE, _AFTER = timedelta(days=365), timedelta(days=1455)  # together less than the 1825 days that a view may span
 _ROLL = timedelta(days=92)  # the window moves on after so long
 # What a service answers that has no such feed.
 _NO_FEED = frozenset({400, 404, 405, 501})

@@ -203,6 +203,18 @@ def _exchange(servers: Servers, folder: Path) -> World:
     return exchange_world(servers, folder)
 
 
+def _graph(servers: Servers, folder: Path) -> World:
+    from tests.servers.graph_worlds import graph_world  # as above
+
+    return graph_world(servers, folder)
+
+
+def _graph_view(servers: Servers, folder: Path) -> World:
+    from tests.servers.graph_worlds import graph_view_world  # as above
+
+    return graph_view_world(servers, folder)
+
+
 def _files(servers: Servers, folder: Path) -> World:
     from tests.servers.file_world import file_world  # it needs World itself
 
@@ -238,4 +250,6 @@ WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
     "radicale": _caldav(radicale),
     "xandikos": _caldav(xandikos),
     "exchange": _exchange,
+    "graph": _graph,
+    "graph without events/delta": _graph_view,
 }
