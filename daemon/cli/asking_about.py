@@ -83,7 +83,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     rows: Sequence[Mapping[str, Any]] = reply.data["activities"]  # type: ignore[assignment]  # as the order has it
     if rows:
         shell.out.table([_activity(row) for row in rows])
-    hidden: Mapping[str, int] = reply.data["hidden"]  # type: ignore[assignment]  the order fills it with counts
+    hidden: Mapping[str, int] = reply.data["hidden"]  # type: ignore[assignment]  # the order fills it with counts
     shell.out.line(counted(len(rows), "activity", "activities"))
     for name, many in hidden.items():
         shell.out.line(f"  the filter on {name} hides {many:,}")

@@ -82,7 +82,7 @@ def _plan(args: argparse.Namespace, shell: Shell) -> int:
         shell.json(reply.data)
         return reply.code
     actions: Sequence[Mapping[str, Any]] = reply.data["actions"]  # type: ignore[assignment]  # as the order has it
-    held: Sequence[Mapping[str, Any]] = reply.data["held"]  # type: ignore[assignment]  the order fills it with holds
+    held: Sequence[Mapping[str, Any]] = reply.data["held"]  # type: ignore[assignment]  # the order fills it with holds
     if not actions and not held:
         shell.out.line("Everything is in step; a sync would do nothing.")
     _show_actions(actions, shell)

@@ -159,7 +159,7 @@ class Events:
         """When the next event of a route is to be looked at again."""
         query = "SELECT min(look_at) FROM events WHERE route = ? AND look_at IS NOT NULL"
         row = self._db.execute(query, (route,)).fetchone()
-        return row[0]  # type: ignore[no-any-return]  sqlite3 hands out Any; the schema says what it is
+        return row[0]  # type: ignore[no-any-return]  # sqlite3 hands out Any; the schema says what it is
 
     def settle(self, id_: int, rev: int) -> None:
         """What was seen up to `rev` has been settled."""

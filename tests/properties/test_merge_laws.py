@@ -227,7 +227,7 @@ def test_every_value_that_a_person_set_is_on_a_side_or_in_a_clash(views, chooser
             if view is calendar and key.field is Field.TYPE:
                 continue  # a category in the calendar is no edit of the type
             before = base.pairs.get(key)
-            news = parts(key, value) - (parts(key, before.file) if before else set())  # type: ignore[arg-type]  the key says which values it has
+            news = parts(key, value) - (parts(key, before.file) if before else set())  # type: ignore[arg-type]  # the key says which values it has
             if key.field is Field.SKIP:  # an instance that the other side edited comes back
                 news -= {*WEEKS}
             assert news <= kept(key, merged, ends), key

@@ -60,7 +60,7 @@ class MeddledFolder(FileStore):
 
     def look(self, places: Iterable[str] | None = None) -> Look:
         self.step("before a look")
-        return super().look(places)  # type: ignore[arg-type]  None means everywhere
+        return super().look(places)  # type: ignore[arg-type]  # None means everywhere
 
     def read(self, ids: Sequence[str]) -> Iterator[Reading]:
         for path in ids:

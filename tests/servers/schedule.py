@@ -88,7 +88,7 @@ class Schedule:
 
     def _wrapped(self, store: Store) -> Store:
         assert isinstance(store, MemoryStore)
-        return MeddledCalendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]  it is a store by what it hands on
+        return MeddledCalendar(store, self._step, self.random.shuffle)  # type: ignore[return-value]  # it is a store by what it hands on
 
     def close(self) -> None:
         """Clear up."""
