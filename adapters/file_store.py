@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +96,15 @@ class FileStore:
             self._marked(dirs)
             for path in ids:
                 yield self._read(dirs, path)
+
+    def unchanged(self, digests: Mapping[str, str]) -> Iterator[str]:
+        """Those of these paths whose bytes have the digest named. Raises Missing without folder or marker."""
+        with self._open() as dirs:
+            self._marked(dirs)
+            for path, known in digests.items():
+                with suppress(StoreError, Unreadable):
+                    if digest(self._content(dirs, path)) == known:
+                        yield path
 
     def raw(self, path: str) -> bytes:
         """The bytes of one file. Raises StoreError, NotFound among them."""

@@ -114,9 +114,9 @@ def _scan(prefix: str, entries: Iterator[os.DirEntry[str]], sight: _Sight) -> li
         name = entry.name
         if is_ignored(name):
             continue
-        activity = name.lower().endswith(SUFFIXES)
+        lower = name.lower()
         try:
-            if activity:
+            if lower.endswith(SUFFIXES):
                 said = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(said.st_mode) and name.isprintable() and not is_conflict_copy(name):
                     stamps[prefix + name] = Stamp(said.st_size, said.st_mtime_ns, said.st_ino, said.st_ctime_ns)
@@ -134,7 +134,7 @@ def _scan(prefix: str, entries: Iterator[os.DirEntry[str]], sight: _Sight) -> li
         except OSError as error:
             _unsure(sight, prefix + name, error)
             continue
-        twin = names.setdefault(folded(name), name)
+        twin = names.setdefault(lower if name.isascii() else folded(name), name)
         if twin != name:
             _report_twin(prefix + name, twin, sight)
     if folders and prefix.count("/") >= _MAX_DEPTH:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from daemon.core.errors import StoreError, SyncError, Unreadable
 from daemon.core.model import Activity, Field, Local, Patch, View
@@ -223,8 +223,7 @@ class Account(Protocol):
         """Let go of connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What `stat` says of a file; an unchanged stamp means: not read again (a full check reads all)."""
 
     size: int
@@ -269,6 +268,9 @@ class Folder(Store, Protocol):
 
     def marker(self) -> Marker | None:
         """The marker, or None when there is none. Raises Missing when the folder is not there."""
+
+    def unchanged(self, digests: Mapping[str, str]) -> Iterator[str]:
+        """Those of these paths whose bytes have the digest named; they are not parsed for it. Raises Missing."""
 
     def held_by(self, path: str) -> str:
         """Which editor holds this file open, in words; "" when none does."""

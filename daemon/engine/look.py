@@ -7,7 +7,7 @@ What can't be looked at is never taken for missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from daemon.clock import Clock
@@ -19,9 +19,9 @@ from daemon.core.routing import Choice
 from daemon.core.store import Failed, Folder, Gone, Look, Reading, Seen, Stamp
 from daemon.engine.identity import Registrar, Unsure
 from daemon.journal import Journal
-from daemon.journal.rows import FileRow
+from daemon.journal.rows import EventRow, FileRow
 
-Router = Callable[[Activity, str | None], Choice]
+Router = Callable[[Activity, str | None, str | None], Choice]  # with the routes that `homes` tells
 _AT_ONCE = 500  # files in one transaction
 
 
@@ -62,19 +62,34 @@ class FolderEyes:
     def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
         seen = self._folder.look(places)
         known = self._in_scope(places)
+        if not full and seen.stamps == known:  # the usual case
+            self._report(seen)
+            return
         to_read = [path for path, stamp in seen.stamps.items() if full or known.get(path) != stamp]
         lost = [path for path in known if path not in seen.stamps and not _unsure(path, seen)]
         self._report(seen)
         if lost:
             self._lose(lost, found)
         put_off: list[Reading] = []
-        for readings in _chunks(self._folder.read(to_read)):
+        for readings in _chunks(self._folder.read(self._news(to_read, seen.stamps))):
             with self._journal.turn():
                 put_off += [r for r in readings if not self._take(r, seen.stamps, found, last=False)]
         if put_off:
             with self._journal.turn():
                 for reading in put_off:
                     self._take(reading, seen.stamps, found, last=True)
+
+    def _news(self, paths: Sequence[str], stamps: Mapping[str, Stamp]) -> list[str]:
+        """Those that say something new: an echo of our own write, and what was only touched, are not parsed."""
+        with self._journal.turn():
+            digests = self._journal.files.digests(paths)
+        same = set(self._folder.unchanged(digests))
+        known = self._stamps()
+        moved = {path: stamps[path] for path in same if known.get(path) != stamps[path]}
+        with self._journal.turn():
+            self._journal.files.restamp(moved)
+        known.update(moved)
+        return [path for path in paths if path not in same]
 
     def _stamps(self) -> dict[str, Stamp]:
         if self._known is None:
@@ -137,7 +152,7 @@ class FolderEyes:
         path, digest = seen.ref.id, seen.ref.version
         row = self._journal.files.by_path(path)
         if row is not None and row.digest == digest:
-            self._journal.files.restamp(path, stamp)
+            self._journal.files.restamp({path: stamp})
             if row.missing is not None:
                 self._journal.files.touch(row.id)
                 found.changed.add(row.id)
@@ -195,8 +210,7 @@ class FolderEyes:
 
     def _choose(self, row: FileRow) -> set[str]:
         links = self._journal.events.of_file(row.id)
-        came_from = next((link.route for link in links if link.role == "primary"), None)
-        choice = self._router(row.activity, came_from)
+        choice = self._router(row.activity, *homes(links))
         self._journal.files.belong(row.id, choice.route)
         wake = {link.route for link in links}
         if choice.route is not None:
@@ -214,6 +228,14 @@ class FolderEyes:
         if verdict is not None and row.problem is None:
             self._journal.files.judge(row.id, verdict)
         self._journal.files.settle(row.id, row.rev)
+
+
+def homes(links: Iterable[EventRow]) -> tuple[str | None, str | None]:
+    """The route that an activity came from, or the one that it went out to; of one that is linked nowhere, neither."""
+    leading = next((link for link in links if link.role == "primary"), None)
+    if leading is None:
+        return None, None
+    return (leading.route, None) if leading.origin == "calendar" else (None, leading.route)
 
 
 def _unsure(path: str, look: Look) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from daemon.core.model import Activity
 from daemon.core.plan import State, Verdict
@@ -17,6 +17,7 @@ _NEW = """INSERT INTO files (uid, path, said_uid, size, mtime_ns, inode, ctime_n
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SEEN = """UPDATE files SET uid = ?, path = ?, said_uid = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?,
 digest = ?, seen = ?, changed = ?, missing = NULL, problem = NULL, rev = rev + 1, dirty = 1 WHERE id = ?"""
+_MANY = 500  # SQLite's older builds take at most 999 parameters
 _NOTHING = encoding.dump_activity(Activity(uid="", view={}))
 
 
@@ -88,21 +89,30 @@ class Files:
 
     def add(self, uid: str, path: str | None, stamp: Stamp, digest: str, activity: Activity, now: float) -> int:  # noqa: PLR0913, PLR0917  one row
         """A file that was not known. Returns its row."""
-        values = (uid, path, bool(activity.uid), *_stamp(stamp), digest, encoding.dump_activity(activity), now, True)
+        values = (uid, path, bool(activity.uid), *stamp, digest, encoding.dump_activity(activity), now, True)
         return int(self._db.execute(_NEW, values).lastrowid or 0)
 
     def saw(self, row: FileRow, path: str, stamp: Stamp, digest: str, activity: Activity, now: float) -> None:  # noqa: PLR0913, PLR0917  one row
         """A known file was read again, changed."""
         uid = row.uid or activity.uid
         says = bool(uid) and activity.uid == uid  # a copy may still say the uid of what it was copied from
-        values = (uid, path, says, *_stamp(stamp), digest, encoding.dump_activity(activity), now, row.id)
+        values = (uid, path, says, *stamp, digest, encoding.dump_activity(activity), now, row.id)
         self._db.execute(_SEEN, values)
 
-    def restamp(self, path: str, stamp: Stamp) -> None:
-        """The content is what it was; only the stamp moved."""
-        self._db.execute(
+    def digests(self, paths: Sequence[str]) -> dict[str, str]:
+        """The digests of those files that are there and could be read when they were last looked at."""
+        sound = "SELECT path, digest FROM files WHERE path {} AND missing IS NULL AND problem IS NULL AND digest != ''"
+        if len(paths) > _MANY:
+            wanted = frozenset(paths)
+            return {path: digest for path, digest in self._db.execute(sound.format("IS NOT NULL")) if path in wanted}
+        marks = ",".join("?" * len(paths))
+        return dict(self._db.execute(sound.format(f"IN ({marks})"), tuple(paths)).fetchall())
+
+    def restamp(self, stamps: Mapping[str, Stamp]) -> None:
+        """The content is what it was; only the stamps moved."""
+        self._db.executemany(
             "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, missing = NULL WHERE path = ?",
-            (*_stamp(stamp), path),
+            [(*stamp, path) for path, stamp in stamps.items()],
         )
 
     def wrote(self, id_: int, path: str, digest: str, activity: Activity, *, uid: str) -> None:
@@ -128,12 +138,12 @@ class Files:
         self._db.execute(
             """UPDATE files SET path = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, problem = ?, missing = NULL,
             digest = '', dirty = 0, rev = rev + 1 WHERE id = ?""",
-            (path, *_stamp(stamp), problem, id_),
+            (path, *stamp, problem, id_),
         )
 
     def add_broken(self, path: str, stamp: Stamp, problem: str, now: float) -> int:
         """A file that could not be read at its first sight: nothing good is known of it."""
-        values = ("", path, False, *_stamp(stamp), "", _NOTHING, now, False)
+        values = ("", path, False, *stamp, "", _NOTHING, now, False)
         id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
         self._db.execute("UPDATE files SET problem = ? WHERE id = ?", (problem, id_))
         return id_
@@ -217,7 +227,3 @@ def load_verdict(text: str) -> Verdict:
     """A verdict as `judge` keeps it."""
     state, code, reason, cure = json.loads(text)
     return Verdict(State(state), code, reason, cure)
-
-
-def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
-    return stamp.size, stamp.mtime_ns, stamp.inode, stamp.ctime_ns
