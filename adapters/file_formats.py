@@ -41,8 +41,12 @@ class Formats:
         if is_ics(write.ref.id):
             from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
 
-            return ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid, types=self.types)
-        return activity_codec.patch(raw, write.patch, zone=self.zone, uid=write.uid)
+            raw = ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid, types=self.types)
+            return ics_codec.say(raw, write.says)
+        raw = activity_codec.patch(raw, write.patch, zone=self.zone, uid=write.uid)
+        for key, text in write.says.items():
+            raw = activity_codec.set_local(raw, key, text)
+        return raw
 
 
 def is_ics(path: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from adapters.content_lines import Component, component, line
 from adapters.ics_fields import Reader, properties_of
-from adapters.ics_lines import add
+from adapters.ics_lines import add, put
 from adapters.ics_local import DONE_LINE, local_lines
 from adapters.ics_patch import Patcher, put_uid
 from adapters.ics_series import Series, load
@@ -18,7 +18,7 @@ from adapters.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
 
-__all__ = ["compose", "patch", "peek_uid", "problems", "read", "split"]
+__all__ = ["compose", "patch", "peek_uid", "problems", "read", "say", "split"]
 
 _PRODID = "-//Datebook//Datebook//EN"
 
@@ -111,6 +111,17 @@ def patch(  # noqa: PLR0913  what to change, and in which surroundings, all by n
         Patcher(series, now, agent="CLIENT" if client_schedules else "").apply(view)
     if uid:
         put_uid(series, uid)
+    return series.document.dump()
+
+
+def say(raw: bytes, words: Mapping[str, str | None]) -> bytes:
+    """The calendar object with keys that never leave the folder (done, masked) set, or (None) taken out."""
+    if not words:
+        return raw
+    series = load(raw, zone="UTC")
+    for key, text in words.items():
+        name = f"X-DATEBOOK-{key.upper().replace('_', '-')}"
+        put(series.master, name, None if text is None else f"{name}:{escape(text.upper())}")
     return series.document.dump()
 
 

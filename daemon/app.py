@@ -27,6 +27,7 @@ from daemon.core.routing import Choice, route_for
 from daemon.core.store import Account, Marker, Store
 from daemon.engine import Engine, Surroundings
 from daemon.engine.decide import Unit
+from daemon.engine.look import Router
 from daemon.journal import Journal
 from daemon.lock import hold_state, hold_store
 from daemon.passes import Synced
@@ -259,13 +260,15 @@ def own_addresses(config: Config, route: str) -> frozenset[str]:
     return frozenset(text.lower() for text in (user, config.owner) if "@" in text)
 
 
-def _router(config: Config, *, shared: bool) -> Callable[[Activity, str | None], Choice]:
+def _router(config: Config, *, shared: bool) -> Router:
     routes = tuple(config.routes.values())
     users = {route.name: _user(config, route.account) for route in routes}
     owner = config.owner
 
-    def choose(activity: Activity, came_from: str | None) -> Choice:
-        return route_for(activity, routes, users=users, owner=owner, shared=shared, came_from=came_from)
+    def choose(activity: Activity, came_from: str | None, stands_on: str | None) -> Choice:
+        return route_for(
+            activity, routes, users=users, owner=owner, shared=shared, came_from=came_from, stands_on=stands_on
+        )
 
     return choose
 

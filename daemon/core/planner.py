@@ -22,7 +22,7 @@ from daemon.core.arrivals import encounter, new_event, new_file
 from daemon.core.deletions import event_gone, file_gone, in_grace
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
-from daemon.core.setting import EventNow, FileNow, Setting
+from daemon.core.setting import EventNow, FileNow, Setting, others
 from daemon.core.together import both_there
 
 
@@ -31,7 +31,7 @@ def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     if file.broken:
         return Decision(verdicts.BROKEN)
     if event.watched:
-        return Decision(verdicts.WATCHED)
+        return Decision(verdicts.WATCHED, (Unlink("gone there", tombstone=False),) if event.gone else ())
     if not file.activity.local.sync and file.is_there:
         return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False),))
     here = file.is_there and when_of(file.activity.view) is not None
@@ -54,8 +54,11 @@ def _stays(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Deci
         return both_there(base, file, event, setting)
     if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
         return Decision(choice.verdict, (Unlink(choice.verdict.reason, tombstone=True),))
+    merged = both_there(base, file, event, setting)
     if choice.route is None:
-        return both_there(base, file, event, setting)
+        return replace(merged, verdict=choice.verdict or merged.verdict)
+    if others(event.activity.guests, setting.own):
+        return replace(merged, verdict=verdicts.MOVE_MAILS)
     return Decision(verdicts.waiting("moving", "It moves to another calendar."))
 
 
@@ -83,6 +86,13 @@ def plan_likeness(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     return Decision(verdicts.HELD_LIKENESS, steps, hold=Hold.FIRST_IMPORT)
 
 
+def plan_watched() -> Decision:
+    """The same meeting stands in another calendar too, and that one leads: this one is only watched."""
+    return Decision(verdicts.WATCHED, (Link({}, {}, "the same meeting as in another calendar"),))
+
+
 def plan_meeting(file: FileNow, event: EventNow, setting: Setting) -> Decision:
-    """Decide on a file and an event with one uid that were never linked."""
+    """Decide on a file and an event with one uid that are not linked; a file that is to be in no calendar stays so."""
+    if file.choice.route is None and file.choice.verdict is not None:
+        return Decision(file.choice.verdict)
     return encounter(file, event, setting)

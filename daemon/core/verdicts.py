@@ -76,6 +76,12 @@ GUESTS_NEVER = Verdict(
     "Your edit is kept in the file and not sent.",
     "Make the change in the calendar, or set `guests: ask` for this calendar.",
 )
+MOVE_MAILS = Verdict(
+    State.READ_ONLY,
+    "move_mails",
+    "The event has guests; taking it out of its calendar to move it would mail them.",
+    "Take `calendar:` out of the file again, or move the meeting in the calendar.",
+)
 NOT_ORGANISER = Verdict(
     State.READ_ONLY,
     "not_organiser",

@@ -89,7 +89,8 @@ class Applier:
             return  # stays unsettled: what is held is planned anew at each pass
         for step in decision.steps:
             self._note_step(unit, step)
-        if not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
+        moving = decision.verdict.code == "moving" and not decision.steps  # the other calendar has to make it first
+        if not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
             self._settle(unit)
         if decision.not_before is not None and unit.file is not None:
             self.result.look_at(decision.not_before)

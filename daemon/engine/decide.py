@@ -18,9 +18,9 @@ from daemon.core.plan import (
     Side,
     UpdateEvent,
 )
-from daemon.core.planner import plan_event, plan_file, plan_likeness, plan_link, plan_meeting, plan_moved
-from daemon.core.setting import EventNow, FileNow, Setting
-from daemon.engine.look import Router
+from daemon.core.planner import plan_event, plan_file, plan_likeness, plan_link, plan_meeting, plan_moved, plan_watched
+from daemon.core.setting import EventNow, FileNow, Setting, others
+from daemon.engine.look import Router, homes
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow, instant
 
@@ -115,8 +115,8 @@ class Decider:
         event = next((link for link in links if link.route == name), None)
         if event is not None:
             return self._linked(file, event)
-        now = self._file_now(file, None)
-        if now.choice.route != name:
+        now = self._file_now(file)
+        if now.choice.route != name or self._would_mail(links):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
             return Unit(file, meeting, plan_meeting(now, self._event_now(meeting), self.setting))
@@ -138,15 +138,27 @@ class Decider:
         now = self._event_now(event)
         files = self.journal.files.by_uid(event.uid)
         if files and not event.gone:
-            file = files[0]
-            return Unit(file, event, plan_meeting(self._file_now(file, None), now, self.setting))
+            return Unit(files[0], event, self._met(files[0], now))
         found = self.journal.tombstones.get(self.setting.route.name, event.uid)
         decision = plan_event(now, found[0] if found else None, self.setting)
         return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
 
+    def _met(self, file: FileRow, event: EventNow) -> Decision:
+        """An event of which the folder has the file already."""
+        if any(link.role == "primary" for link in self.journal.events.of_file(file.id)):
+            return plan_watched()
+        return plan_meeting(self._file_now(file), event, self.setting)
+
+    def _would_mail(self, links: Sequence[EventRow]) -> bool:
+        """Whether an activity stands in another calendar with guests, who would be told if it were moved."""
+        return any(
+            link.role == "primary" and not link.gone and others(link.activity.guests, self.setting.own)
+            for link in links
+        )
+
     def _linked(self, file: FileRow, event: EventRow) -> Unit:
         base = event.base or Base()
-        file_now, event_now = self._file_now(file, event), self._event_now(event)
+        file_now, event_now = self._file_now(file), self._event_now(event)
         decision = plan_link(base, file_now, event_now, self.setting)
         if decision.verdict.code == "moving" and self._stands_elsewhere(file):
             decision = plan_moved(event_now, self.setting)
@@ -157,9 +169,8 @@ class Decider:
         links = self.journal.events.of_file(file.id)
         return any(link.route != name and link.role == "primary" and not link.gone for link in links)
 
-    def _file_now(self, file: FileRow, event: EventRow | None) -> FileNow:
+    def _file_now(self, file: FileRow) -> FileNow:
         activity = file.activity
-        came_from = event.route if event is not None and event.role == "primary" else None
         hour_ago = (self.setting.now - _HOUR).timestamp()
         replaced = self.journal.replaced.of(file.id, hour_ago)
         backlog = self.journal.backlog_digest(file.id, self.setting.route.name)
@@ -167,7 +178,7 @@ class Decider:
             activity=activity,
             ref=file.ref,
             changed=instant(file.changed),
-            choice=self.router(activity, came_from),
+            choice=self.router(activity, *homes(self.journal.events.of_file(file.id))),
             missing=instant(file.missing) if file.missing is not None else None,
             broken=file.problem is not None and file.missing is None,
             replaced={

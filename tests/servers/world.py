@@ -84,9 +84,10 @@ class World:
         self.journal = Journal(self.root / "journal.db")
         routes = tuple(self.routes.values())
 
-        def choose(activity: Activity, came_from: str | None) -> object:
+        def choose(activity: Activity, came_from: str | None, stands_on: str | None) -> object:
             users = dict.fromkeys(self.routes, ME)
-            return route_for(activity, routes, users=users, owner=ME, shared=False, came_from=came_from)
+            homes = {"came_from": came_from, "stands_on": stands_on}
+            return route_for(activity, routes, users=users, owner=ME, shared=False, **homes)
 
         around = Surroundings(
             routes=self.routes,
