@@ -1,4 +1,4 @@
-"""Prints what Datebook does, rule by rule: `python -m tests.scenarios [WORD...]`; a word shows the cases that have it."""
+"""Prints what Datebook does, rule by rule: `python -m tests.scenarios`; with words, the stories that have them."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _wrapped(uid: str, text: str) -> str:
 
 def _set(text: str, name: str, values: list[str]) -> str:
     """The text with a property of the first event set; `~` takes it out."""
-    bare = name.split(";")[0]
+    bare = name.split(";", maxsplit=1)[0]
     head, event, rest = re.split(r"(BEGIN:VEVENT\n.*?END:VEVENT\n)", text, maxsplit=1, flags=re.DOTALL)
     event = re.sub(rf"^{bare}[;:].*\n", "", event, flags=re.MULTILINE)
     lines = "".join(f"{name}:{value}\n" for value in values if value != _GONE)

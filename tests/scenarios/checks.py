@@ -28,9 +28,8 @@ class Seen:
         """What differs, in full."""
         found = []
         for before, after in ((self.files, other.files), (self.events, other.events)):
-            for name in sorted({*before, *after}):
-                if before.get(name) != after.get(name):
-                    found.append(f"--- {name}\n{before.get(name)}\n+++\n{after.get(name)}")
+            names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+            found += [f"--- {name}\n{before.get(name)}\n+++\n{after.get(name)}" for name in names]
         return "\n".join(found)
 
 
@@ -130,8 +129,8 @@ def _log(story: Story, wanted: Sequence[str]) -> None:
     for row in rows:
         head = f"{row['action']} {row['side']} by {row['by']}"
         found.append(head)
-        for key in {*row["before"], *row["after"]}:
-            found.append(f"{head}: {key} {row['before'].get(key) or _GONE} -> {row['after'].get(key) or _GONE}")
+        was, now = row["before"], row["after"]
+        found += [f"{head}: {key} {was.get(key) or _GONE} -> {now.get(key) or _GONE}" for key in {*was, *now}]
     for line in wanted:
         assert line in found, f"no {line!r} in {found}"
 
