@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from threading import Lock
 
 import structlog
@@ -63,9 +64,12 @@ class Service:
     watcher: Watcher = field(init=False)
     progress: Progress = field(init=False)
     config_problem: Problem | None = None
+    _store_at_start: tuple[int, int] | None = None
+    _to_restart: bool = False
     _reporting: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
+        self._store_at_start = _identity(self.app.config.store)
         self.progress = Progress(self.clock.monotonic, limit=_patience(os.environ))
         hooks = Hooks(self.report, self.reload, self._has_new_secret, random.random)
         notifier = Notifier(os.environ)
@@ -109,7 +113,7 @@ class Service:
             late = self.loop.run()
         self.watcher.stop()
         _log.info("stopped")
-        return 1 if late else 0
+        return 1 if late or self._to_restart else 0
 
     def handle(self, request: Request, progress: ProgressSink) -> Reply:
         """Answer one command that came over the control socket."""
@@ -161,11 +165,24 @@ class Service:
 
     def report(self, report: Report) -> None:
         """Write the status file."""
+        if self._is_shut_out() and not self._to_restart:
+            self._to_restart = True
+            _log.warning("store_shut_out", answer="ends, to be started again with the store as it is now")
+            self.loop.stop()
         with self._reporting:
             try:
                 write_status(self.places.status, self.status(report))
             except OSError as error:
                 _log.warning("status_not_written", reason=error.strerror)
+
+    def _is_shut_out(self) -> bool:
+        """Whether systemd's view of the folders, made at the start, has a store that came later as read-only."""
+        now = _identity(self.app.config.store)
+        if "NOTIFY_SOCKET" not in os.environ or now is None or now == self._store_at_start:
+            return False
+        with suppress(OSError):
+            return bool(os.statvfs(self.app.config.store).f_flag & os.ST_RDONLY)
+        return False
 
     def status(self, report: Report) -> Status:
         """Everything that the status file says."""
@@ -199,6 +216,15 @@ def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarSt
     if state is CalendarState.OK and (calendar.held or calendar.conflicts or calendar.blocked):
         state = CalendarState.HELD if calendar.held else CalendarState.ATTENTION
     return replace(calendar, state=state, last_sync=route.last_sync or calendar.last_sync)
+
+
+def _identity(store: Path) -> tuple[int, int] | None:
+    """Which folder stands there: device and inode; None: there is none."""
+    try:
+        found = store.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _patience(env: Mapping[str, str]) -> timedelta:
@@ -260,6 +286,7 @@ def run(places: Places) -> int:
         try:
             return _run(places, clock)
         except DatebookError as error:
+            _log.critical("cannot_run", error=type(error).__name__)
             leave_failure(places, error, clock)
             raise
 

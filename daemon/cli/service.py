@@ -38,6 +38,8 @@ Shows how systemd sees the service, and what its status file says.
 Exit codes: 0 it runs and all is well, 1 it does not run, 3 something needs you.
 """
 _START_PATIENCE = 10.0  # seconds to see it start; a store that is missing is waited for without us
+_NO_NAMESPACE = 226  # EXIT_NAMESPACE of systemd.exec(5): the folders could not be set up as the unit wants them
+_LESS_HARDENED = "This machine lets no user's service be fenced in: what needs user namespaces is left out of the unit."
 _SYSTEM_UNITS = Path("/etc/systemd/system")
 
 
@@ -119,15 +121,21 @@ def _install(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
 
     config = load(target.places.config, home=target.home)
     _refuse_beside_another(target)
-    written = _write_system(target, config) if target.instance else _write_user(target, config)
-    target.systemctl.call("daemon-reload")
-    if target.systemctl.show(target.unit).active == "failed":
-        target.systemctl.call("reset-failed", "--", target.unit)
-    target.systemctl.call("enable", "--", target.unit)
-    # Not waited for: a daemon whose store is not there yet stays in its start until it is.
-    target.systemctl.call("restart", "--no-block", "--", target.unit)
-    state = _started(target)
+    _make_store(target, config.store)
     hints = [*_env_hints(config), *_linger_hint(target, shell)]
+    if target.instance:
+        written = _write_system(target, config)
+        state = _start(target)
+    else:
+        from daemon.systemctl import may_make_namespaces
+
+        hardened = may_make_namespaces()
+        written = _write_user(target, config, namespaces=hardened)
+        state = _start(target)
+        if hardened and state.exit_code == _NO_NAMESPACE:
+            hardened, written = False, _write_user(target, config, namespaces=False)
+            state = _start(target)
+        hints += [] if hardened else [_LESS_HARDENED]
     if args.json:
         shell.json({**_as_json(state, target), "written": [str(path) for path in written], "hints": hints})
     else:
@@ -137,6 +145,17 @@ def _install(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
         for hint in hints:
             shell.out.line(f"      -> {plain(hint)}")
     return Exit.DONE if state.runs else Exit.FAILED if _has_failed(state) else Exit.NEEDS_USER
+
+
+def _start(target: _Target) -> UnitState:
+    """Have systemd read the unit, enable it, and start it anew; how it is then."""
+    target.systemctl.call("daemon-reload")
+    if target.systemctl.show(target.unit).active == "failed":
+        target.systemctl.call("reset-failed", "--", target.unit)
+    target.systemctl.call("enable", "--", target.unit)
+    # Not waited for: a daemon whose store is not there yet stays in its start until it is.
+    target.systemctl.call("restart", "--no-block", "--", target.unit)
+    return _started(target)
 
 
 def _refuse_beside_another(target: _Target) -> None:
@@ -151,16 +170,29 @@ def _refuse_beside_another(target: _Target) -> None:
         )
 
 
-def _write_user(target: _Target, config: Config) -> list[Path]:
+def _make_store(target: _Target, store: Path) -> None:
+    """A new store's folder: the service may write in it, and not beside it. One that was in use is never made."""
+    import shutil
+
+    if store.exists() or target.places.journal.exists():
+        return
+    try:
+        store.mkdir(parents=True)
+        if target.instance:
+            shutil.chown(store, target.instance)
+    except OSError as error:
+        raise UsageError(f"{store} can't be made: {error.strerror}.", what_to_do="Make it yourself.") from error
+
+
+def _write_user(target: _Target, config: Config, *, namespaces: bool) -> list[Path]:
     from config.places import make_state
-    from daemon.systemctl import may_make_namespaces
     from daemon.unit_files import USER_UNIT, UnitPaths, shipped_unit, user_unit
 
     places = target.places
     make_state(places)  # ReadWritePaths= of a folder that is not there would leave it read-only
     places.config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = UnitPaths(_program(), config.store.absolute(), places.config.absolute(), places.state.absolute())
-    text = user_unit(shipped_unit(USER_UNIT), paths, namespaces=may_make_namespaces())
+    text = user_unit(shipped_unit(USER_UNIT), paths, namespaces=namespaces)
     return [_put(target.file, text)]
 
 
