@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from daemon.clock import Clock
 from daemon.core.fields import equal
 from daemon.core.merge import advance
-from daemon.core.model import Base, Patch
+from daemon.core.model import Base, Key, Patch, View
 from daemon.core.plan import Side
 from daemon.core.store import Failed, Folder, Gone, Reading, Seen, Store
 from daemon.engine.record import Recorder
@@ -135,7 +135,7 @@ class Settler:
         if intent.kind != "update":
             return
         meant = intent.meant
-        done = [key for key, value in meant.items() if equal(key, seen.activity.view.get(key), value)]
+        done = _done(meant, before, seen.activity.view)
         untouched = bool(intent.expect) and seen.ref.version == intent.expect
         if not done or (untouched and len(done) < len(meant)):
             return
@@ -154,3 +154,14 @@ class Settler:
         file = self.journal.files.get(intent.file) if intent.file is not None else None
         record = Recorder(intent.route, self.journal, self.clock)
         record.history(file, Side.CALENDAR, action, "user", intent.reason, before, after, raw, uid=uid)
+
+
+def _done(meant: Patch, before: View, now: View) -> list[Key]:
+    """The keys of an update that took effect.
+
+    What is written of one instance is written in one go: where one key shows that, the others were there too,
+    and say something else only because somebody has edited them since.
+    """
+    there = {key for key, value in meant.items() if equal(key, now.get(key), value)}
+    landed = {key.instance for key in there if not equal(key, before.get(key), meant[key])}
+    return [key for key in meant if key in there or key.instance in landed]

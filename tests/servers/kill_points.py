@@ -1,0 +1,264 @@
+"""Kills Datebook with a real SIGKILL at its n-th step: before and after each change on the disk, each commit of the
+journal, and each request and answer.
+
+`Stage` keeps a starting point (folder, state and server) that can be returned to. `killed_at` forks a process that
+carries out one `sync` and kills itself at a step; the steps are counted by wrapping the seams through which the
+program touches the world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import ctypes
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters import atomic_files
+from config.places import Places
+from daemon.app import open_app
+from daemon.orders.syncing import sync_routes
+from tests.servers.null_dav import Connection, Server
+
+_OS = ("rename", "link", "unlink", "symlink", "mkdir", "fsync", "write")
+_CREATES = os.O_CREAT | os.O_WRONLY
+_NOISE = re.compile(r"^(UID|DTSTAMP|CREATED|LAST-MODIFIED|SEQUENCE|PRODID)[:;]")
+
+
+class Steps:
+    """Counts steps, and ends the process at one of them."""
+
+    def __init__(self, fatal: int) -> None:
+        self.count, self.fatal = 0, fatal
+        self.names: list[str] = []
+
+    def step(self, name: str) -> None:
+        self.count += 1
+        self.names.append(name)
+        if self.count == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **named: Any) -> Any:
+            self.step(f"before {name}")
+            result = call(*args, **named)
+            self.step(f"after {name}")
+            return result
+
+        return wrapped
+
+    def wrap(self) -> None:
+        """Wrap the seams of this process, for good."""
+        for name in _OS:
+            setattr(os, name, self.around(name, getattr(os, name)))
+        opened = os.open
+        counted = self.around("open for writing", opened)
+        os.open = lambda path, flags, *rest, **named: (counted if flags & _CREATES else opened)(  # type: ignore[assignment]
+            path, flags, *rest, **named
+        )
+        atomic_files._renameat2 = self._foreign("renameat2", atomic_files._renameat2)
+        atomic_files._syncfs = self._foreign("syncfs", atomic_files._syncfs)
+        self._wrap_sockets()
+        connect = sqlite3.connect
+        steps = self
+
+        class Killing(sqlite3.Connection):
+            def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                if sql != "COMMIT":
+                    return super().execute(sql, *args)
+                steps.step("before commit")
+                done = super().execute(sql, *args)
+                steps.step("after commit")
+                return done
+
+        sqlite3.connect = lambda *args, **named: connect(*args, **{**named, "factory": Killing})  # type: ignore[assignment]
+
+    def _foreign(self, name: str, call: Callable[..., int] | None) -> Callable[..., int] | None:
+        if call is None:
+            return None
+
+        def wrapped(*args: Any) -> int:
+            self.step(f"before {name}")
+            result = call(*args)
+            code = ctypes.get_errno()
+            self.step(f"after {name}")
+            ctypes.set_errno(code)
+            return result
+
+        return wrapped
+
+    def _wrap_sockets(self) -> None:
+        socket.socket.sendall = self.around("send", socket.socket.sendall)  # type: ignore[method-assign]
+        socket.socket.recv = self.around("receive", socket.socket.recv)  # type: ignore[method-assign]
+
+
+class LocalDav:
+    """`null_dav` in a thread, whose calendars can be kept and put back."""
+
+    def __init__(self) -> None:
+        self.server = Server()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        listening = self._loop.create_server(lambda: Connection(self.server), "127.0.0.1", 0)
+        self._listener = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        port = self._listener.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/me/work/"
+
+    @property
+    def _items(self) -> dict[str, Any]:
+        return self.server.calendars["work"].items
+
+    def keep(self) -> object:
+        return copy.deepcopy(self.server.calendars)
+
+    def put_back(self, kept: object) -> None:
+        self.server.calendars = copy.deepcopy(kept)  # type: ignore[assignment]
+
+    def texts(self) -> dict[str, str]:
+        return {name: item.body.decode() for name, item in self._items.items()}
+
+    def edit(self, name: str, change: Callable[[str], str]) -> None:
+        self.server.calendars["work"].put(name, change(self.texts()[name]).encode())
+
+    def add(self, name: str, text: str) -> None:
+        self.server.calendars["work"].put(name, text.encode())
+
+    def remove(self, name: str) -> None:
+        self.server.calendars["work"].delete(name)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        with contextlib.suppress(Exception):
+            self._loop.close()
+
+
+@dataclass(slots=True)
+class Stage:
+    """One person's folder and state beside a server; `begin` returns to the kept starting point."""
+
+    root: Path
+    dav: Any
+    on_conflict: str = "ask"
+    _kept: object = None
+
+    def __post_init__(self) -> None:
+        here = self.root / "here"
+        here.mkdir(parents=True)
+        (here / "password").write_text("secret")
+        (here / "password").chmod(0o600)
+        (here / "config.yaml").write_text(
+            f"store: {self.store}\nowner: me@example.com\ntimezone: Europe/Helsinki\n"
+            "accounts:\n  home:\n    service: caldav\n"
+            f"    url: {self.dav.url}\n    user: me\n    password: {{file: {here / 'password'}}}\n"
+            f"calendars:\n  work:\n    account: home\n    calendar: {self.dav.url}\n"
+            f"    since: all\n    backlog: import\n    delete_grace: 0s\n    on_conflict: {self.on_conflict}\n"
+        )
+
+    @property
+    def store(self) -> Path:
+        return self.root / "here" / "store"
+
+    @property
+    def places(self) -> Places:
+        return Places(self.root / "here" / "config.yaml", self.root / "here" / "state")
+
+    def keep(self) -> None:
+        """This is the starting point."""
+        self._kept = self.dav.keep()
+        shutil.copytree(self.root / "here", self.root / "kept", symlinks=True)
+
+    def begin(self) -> None:
+        """Return to the starting point."""
+        shutil.rmtree(self.root / "here")
+        shutil.copytree(self.root / "kept", self.root / "here", symlinks=True)
+        self.dav.put_back(self._kept)
+
+    def sync(self, times: int = 1) -> None:
+        """Plain syncs, as the command does."""
+        for _ in range(times):
+            with open_app(self.places) as app:
+                results = sync_routes(app, ["work"], lambda _progress: None)
+                assert results["work"].error is None, results["work"].error
+
+    def steps(self) -> list[str]:
+        """The names of the steps of one whole sync, in order."""
+        log = self.root / "steps"
+        _in_a_child(lambda: self._counted(log), expect=0)
+        return log.read_text().splitlines()
+
+    def _counted(self, log: Path) -> None:
+        write = log.write_text
+        steps = Steps(0)
+        steps.wrap()
+        self.sync()
+        names = list(steps.names)
+        write("\n".join(names))
+
+    def killed_at(self, step: int) -> bool:
+        """One sync that is killed at its n-th step; False: it came to its end before."""
+
+        def work() -> None:
+            Steps(step).wrap()
+            self.sync()
+
+        return _in_a_child(work, expect=None) == -signal.SIGKILL
+
+    def outcome(self) -> dict[str, object]:
+        """Everything that a person finds at the end, without ids and dates of writing."""
+        files = {
+            path.relative_to(self.store).as_posix(): re.sub(r"(?m)^uid: .*$", "uid: X", path.read_text())
+            for path in self.store.rglob("*")
+            if path.is_file() and ".datebook" not in path.parts
+        }
+        events = sorted(_plain(text) for text in self.dav.texts().values())
+        trash = sorted(path.name for path in (self.store / ".datebook" / "trash").rglob("*.yaml") if path.is_file())
+        with open_app(self.places) as app, app.journal.turn():
+            conflicts = [(row.key, row.file_value, row.calendar_value) for row in app.journal.conflicts.rows()]
+            intents = app.journal._db.execute("SELECT count(*) FROM intents").fetchone()[0]
+        tmp = [path.name for path in (self.store / ".datebook" / "tmp").rglob("*") if not path.is_dir()]
+        return {"files": files, "events": events, "trash": trash, "conflicts": conflicts, "open": intents, "tmp": tmp}
+
+
+def _plain(text: str) -> str:
+    return "\n".join(line for line in text.replace("\r\n ", "").splitlines() if not _NOISE.match(line))
+
+
+def _in_a_child(work: Callable[[], None], *, expect: int | None) -> int:
+    """Do it in a process of its own; its exit code, or minus the signal that ended it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            work()
+            code = 0
+        except BaseException as error:  # noqa: BLE001  the child ends here whatever happens
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert expect is None or code == expect, f"the child ended with {code}"
+    assert code in {0, -signal.SIGKILL}, f"the child ended with {code}"
+    return code
+
+
+@contextmanager
+def stage_on(root: Path, dav: Any, on_conflict: str = "ask") -> Iterator[Stage]:
+    """A stage that clears up."""
+    try:
+        yield Stage(root, dav, on_conflict)
+    finally:
+        dav.close()
+        shutil.rmtree(root, ignore_errors=True)
