@@ -1,4 +1,4 @@
-"""The service under a real systemd: installed by its own command, on a machine that boots for it, with a real Radicale."""
+"""The service under a real systemd, on a machine that boots for it, installed by its own command, with a real Radicale."""
 
 from __future__ import annotations
 

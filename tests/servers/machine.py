@@ -99,7 +99,7 @@ class Machine:
             if self.process.poll() is not None or time.monotonic() > until:
                 lines = self.log.read_text(errors="replace").strip().splitlines()
                 raise CannotBoot(f"systemd-nspawn does not boot here: {' | '.join(lines[-3:])}")
-            self.leader = self.leader or _only_child(self.process.pid)
+            self.leader = _only_child(self.process.pid)  # at first a helper of nspawn's own
             if self.leader and self.run("systemctl is-system-running").stdout.strip() in {"running", "degraded"}:
                 return
             time.sleep(0.1)
