@@ -82,7 +82,9 @@ def set_up(root: Path, zone: str) -> Iterator[Stage]:
     try:
         import radicale as _radicale  # noqa: F401  only asked whether it is there
     except ImportError as error:
-        raise DemoFailed(_MISSING, 'Install it: pip install "datebook[demo]".') from error
+        raise DemoFailed(
+            _MISSING, "Add it to Datebook's environment: pip install radicale (or: pipx inject datebook radicale)."
+        ) from error
     with ExitStack() as stack:
         stage = Stage(root, stack.enter_context(_server(root)))
         _request(stage.collection, "MKCALENDAR", _CALENDAR)
