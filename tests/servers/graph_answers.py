@@ -157,7 +157,7 @@ def _original(event: Event) -> str | None:
 
 
 def _zone(mailbox: Mailbox, name: str) -> str:
-    return IANA_TO_MS_TIMEZONE_MAP.get(name, name) if mailbox.knobs.tells_windows_names else name
+    return IANA_TO_MS_TIMEZONE_MAP.get(name, (name, ""))[0] if mailbox.knobs.tells_windows_names else name
 
 
 def _body(body: Json, options: Options) -> Json:
