@@ -19,6 +19,7 @@ from daemon.core.errors import DatebookError
 PATIENCE = 20.0  # seconds for a process to start, or for an edit to travel
 _LOOPBACK = "127.0.0.1"
 _MISSING = "The demo brings its own CalDAV server, and the package `radicale` is not installed."
+_CURE = "Add it to Datebook's environment: pip install radicale (or: pipx inject datebook radicale)."
 _CALENDAR = b"""<?xml version="1.0"?>
 <c:mkcalendar xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop>
 <d:displayname>Work</d:displayname></d:prop></d:set></c:mkcalendar>"""
@@ -82,9 +83,7 @@ def set_up(root: Path, zone: str) -> Iterator[Stage]:
     try:
         import radicale as _radicale  # noqa: F401  only asked whether it is there
     except ImportError as error:
-        raise DemoFailed(
-            _MISSING, "Add it to Datebook's environment: pip install radicale (or: pipx inject datebook radicale)."
-        ) from error
+        raise DemoFailed(_MISSING, _CURE) from error
     with ExitStack() as stack:
         stage = Stage(root, stack.enter_context(_server(root)))
         _request(stage.collection, "MKCALENDAR", _CALENDAR)
