@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from adapters.file_marker import make_marker
@@ -29,6 +29,7 @@ from daemon.engine import Engine, Surroundings
 from daemon.engine.decide import Unit
 from daemon.engine.look import Router
 from daemon.journal import Journal
+from daemon.keepsake import REBUILDING, Keepsake, recover
 from daemon.lock import hold_state, hold_store
 from daemon.passes import Synced
 
@@ -249,9 +250,25 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         shared=config.shared or marker.shared,
         check_store=lambda: check_store(config, journal, clock),
         new_id=lambda: str(uuid.uuid4()),
+        orders=_orders(config, shared=config.shared or marker.shared),
         may_name=_may_name(config, shared=config.shared or marker.shared),
+        remember=Keepsake(journal, config.store, config.owner),
     )
     return App(config, places, clock, journal, folder, accounts, Engine(folder, journal, clock, around))
+
+
+def _orders(config: Config, *, shared: bool) -> str:
+    """What of the config decides on items, the same text for the same orders in every process."""
+    routes = [
+        [f"{each.name}={_ordered(getattr(route, each.name))}" for each in fields(route)]
+        for route in config.routes.values()
+    ]
+    users = sorted((name, account.user) for name, account in config.accounts.items())
+    return repr((routes, users, config.owner, config.types, shared))
+
+
+def _ordered(value: object) -> str:
+    return repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
 
 
 def own_addresses(config: Config, route: str) -> frozenset[str]:
@@ -301,7 +318,7 @@ def open_journal(places: Places, clock: Clock) -> Journal:
             if old.exists():
                 old.replace(old.with_name(f"{places.journal.name}.damaged-{stamp}{suffix}"))
         journal = Journal(places.journal)
-        journal.set_meta("rebuilding", "1")
+        journal.set_meta(REBUILDING, "[]")  # `bind` knows which calendars
         journal.set_meta("rebuilt_from_damage", stamp)
         return journal
 
@@ -322,6 +339,7 @@ def bind(config: Config, journal: Journal, clock: Clock) -> Marker:
     if marker is None:
         marker = Marker(str(uuid.uuid4()), zone, config.shared)
         make_marker(config.store, marker)
+    recover(journal, config.store, config.owner, config.routes)
     journal.set_meta("timezone", marker.timezone)
     journal.set_meta("shared", "1" if marker.shared else "0")
     journal.set_meta("store", marker.store_id)

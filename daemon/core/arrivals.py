@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.core import verdicts
+from daemon.core.deletions import done_goes
 from daemon.core.eligible import Eligibility, eligible
 from daemon.core.making import make_event, project
 from daemon.core.merge import first_contact
@@ -32,7 +33,7 @@ def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision
 
 def _first_import(backlog: bool, setting: Setting) -> tuple[Verdict, Hold] | None:  # noqa: FBT001  a fact about the item
     """Whether what is on one side only waits for a word because it was there before, or the journal was lost."""
-    if setting.rebuilding:
+    if backlog and setting.rebuilding:
         return verdicts.HELD_REBUILD, Hold.REBUILD
     if backlog and setting.route.backlog is Backlog.ASK:
         return verdicts.HELD_FIRST, Hold.FIRST_IMPORT
@@ -46,6 +47,8 @@ def _stays_here(file: FileNow, tombstone: str | None, setting: Setting) -> Decis
         return Decision(verdicts.NOT_SENT)
     if file.activity.local.masked:
         return Decision(verdicts.MASKED)
+    if done_goes(file, setting):
+        return Decision(verdicts.DONE_DELETED)
     if tombstone is not None:
         return Decision(verdicts.REMEMBERED)
     verdict = _eligibility(file.activity.view, file.backlog, setting)
@@ -85,10 +88,7 @@ def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decis
         for key in {*arrival.view, *known.view}
     }
     step = CreateFile(where, arrival.view, local, agrees, "a new event", secret=arrival.secret)
-    hold = Hold.FIRST_IMPORT if event.backlog and setting.route.backlog is Backlog.ASK else None
-    verdict = verdicts.HELD_FIRST if hold else verdicts.SYNCED
-    if setting.rebuilding:
-        verdict, hold = verdicts.HELD_REBUILD, Hold.REBUILD
+    verdict, hold = _first_import(event.backlog, setting) or (verdicts.SYNCED, None)
     return Decision(verdict, (step,), hold=hold)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from itertools import islice
 
 from daemon.clock import Clock
 from daemon.core.errors import StoreError, SyncError
+from daemon.core.model import when_of
+from daemon.core.plan import Hold
 from daemon.core.policy import Route
 from daemon.core.privacy import conceal
 from daemon.core.setting import Setting
@@ -45,7 +48,9 @@ class Surroundings:
     shared: bool
     check_store: Callable[[], None]  # raises Missing where the store is not there, or is another one
     new_id: Callable[[], str]
+    orders: str = ""  # what of the config decides on items, as one text
     may_name: Callable[[Unit], bool] = lambda _unit: True
+    remember: Callable[[], None] = lambda: None  # after each pass: what the store keeps in case the journal is lost
     progress: Callable[[int], None] = lambda _done: None  # raises Stopping when the program is to end
 
 
@@ -77,6 +82,7 @@ class Engine:
                 Settler(self.journal, self.clock).files(self.folder)
                 self._recovered = True
                 places = None
+                self._follow_orders()
             found = self.eyes.look(places, full=full)
             now = self.clock.now().timestamp()
             with self.journal.turn():
@@ -92,10 +98,23 @@ class Engine:
         again = instant(due) if due is not None else None
         return Looked(wake=wake | waiting, again=again, changed=len(found.changed))
 
+    def _follow_orders(self) -> None:
+        """Where the config says something else than the last time, everything is decided on anew."""
+        known = self.journal.get_meta("orders")
+        if known == self.around.orders:
+            return
+        with self.journal.turn():
+            if known is not None:
+                self.eyes.choose(self.journal.files.touch_all())
+                self.journal.events.touch_all()
+            self.journal.set_meta("orders", self.around.orders)
+
     def sync(self, route: str, *, poll: bool) -> Synced:
         """One pass over one route. Every StoreError comes back as a value."""
         with self._pass(route):
-            return self._sync(route, poll=poll)
+            done = self._sync(route, poll=poll)
+            self.around.remember()
+            return done
 
     def _pass(self, route: str) -> threading.RLock:
         return self._passing.setdefault(route, threading.RLock())
@@ -142,11 +161,12 @@ class Engine:
         """What is remembered of the calendar; a first contact notes what was there before it."""
         row = self.journal.route(route)
         if row is None:
-            rebuilding = self.journal.get_meta("rebuilding") == "1"
+            rebuilding = route in json.loads(self.journal.get_meta("rebuilding") or "[]")
             now = self.clock.now().timestamp()
             with self.journal.turn():
                 self.journal.connect(route, store.identity, now, rebuilding=rebuilding)
-                files = [(file.id, route, file.digest) for file in self.journal.files.all()]
+                there = (file for file in self.journal.files.all() if when_of(file.activity.view) is not None)
+                files = [(file.id, route, file.digest) for file in there]
                 self.journal.backlog_add(files)
             row = self.journal.route(route)
         assert row is not None  # noqa: S101  it was just made
@@ -203,6 +223,8 @@ class Engine:
             applier.run([unit for unit in some if not concerns_the_guard(unit)])
         units = decider.guarded(guarded)
         keep_holds(self.journal, route, units, self.clock.now())
+        if decider.setting.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
+            self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
         return applier.run(units)
 
     def _again(self, route: str, result: Applied) -> datetime | None:

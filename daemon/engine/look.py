@@ -22,6 +22,7 @@ from daemon.journal import Journal
 from daemon.journal.rows import EventRow, FileRow
 
 Router = Callable[[Activity, str | None, str | None], Choice]  # with the routes that `homes` tells
+LOOKED = "looked"  # set once the whole folder has been read
 _AT_ONCE = 500  # files in one transaction
 
 
@@ -43,6 +44,7 @@ class FolderEyes:
         self._clock = clock
         self._shared = shared
         self._known: dict[str, Stamp] | None = None
+        self._watched = False  # whether the last look was at places that were just written
         self._unrouted: set[int] | None = None  # files of which it has not been said where they belong
         self.problems: dict[str, Unreadable] = {}
 
@@ -60,6 +62,7 @@ class FolderEyes:
         return found
 
     def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
+        self._watched = places is not None
         seen = self._folder.look(places)
         known = self._in_scope(places)
         if not full and seen.stamps == known:  # the usual case
@@ -78,6 +81,8 @@ class FolderEyes:
             with self._journal.turn():
                 for reading in put_off:
                     self._take(reading, seen.stamps, found, last=True)
+        if places is None and self._journal.get_meta(LOOKED) is None:
+            self._journal.set_meta(LOOKED, "1")
 
     def _news(self, paths: Sequence[str], stamps: Mapping[str, Stamp]) -> list[str]:
         """Those that say something new: an echo of our own write, and what was only touched, are not parsed."""
@@ -163,6 +168,8 @@ class FolderEyes:
             return False
         activity = self._copied(seen) if claim.copied else seen.activity
         now = self._clock.now().timestamp()
+        if self._journal.get_meta(LOOKED) is None:
+            now = min(now, stamp.mtime_ns / 1e9)  # nobody was there to notice when it was edited
         row = claim.row
         if row is None:
             id_ = self._journal.files.add(activity.uid, path, stamp, digest, activity, now)
@@ -170,10 +177,15 @@ class FolderEyes:
             id_ = row.id
             if row.path != path:
                 self._stamps().pop(row.path, None)
-            self._journal.files.saw(row, path, stamp, digest, activity, now)
+            changed = now if row.missing is not None else self._edited(row, stamp, now)
+            self._journal.files.saw(row, path, stamp, digest, activity, changed)
         self._stamps()[path] = stamp
         found.changed.add(id_)
         return True
+
+    def _edited(self, row: FileRow, stamp: Stamp, now: float) -> float:
+        """When a known file was edited: as the watcher saw it, else as the file says, within what can be."""
+        return now if self._watched else min(now, max(stamp.mtime_ns / 1e9, row.changed))
 
     def _registrar(self, found: Found) -> Registrar:
         now = self._clock.now().timestamp()

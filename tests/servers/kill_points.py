@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import copy
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ from typing import Any
 from adapters import atomic_files
 from config.places import Places
 from daemon.app import open_app
+from daemon.orders import ORDERS
 from daemon.orders.syncing import sync_routes
 from tests.servers.null_dav import Connection, Server
 
@@ -192,6 +194,16 @@ class Stage:
             with open_app(self.places) as app:
                 results = sync_routes(app, ["work"], lambda _progress: None)
                 assert results["work"].error is None, results["work"].error
+
+    def held(self) -> dict[str, int]:
+        """What waits for its user's word: how many actions for each reason."""
+        with open_app(self.places) as app, app.journal.turn():
+            return {row.reason: len(json.loads(row.actions)) for row in app.journal.holds.rows()}
+
+    def approve(self) -> None:
+        """Let everything go that waits."""
+        with open_app(self.places) as app:
+            ORDERS["approve"](app, {}, lambda _progress: None)
 
     def steps(self) -> list[str]:
         """The names of the steps of one whole sync, in order."""
