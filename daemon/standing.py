@@ -44,14 +44,20 @@ def standing(
 ) -> Standing:
     """Read it all in one turn of the journal."""
     with journal.turn():
-        files = list(journal.files.all())
+        tally = _Tally.of(journal.files.tally())
+        broken = journal.files.broken_ones()
+        shown_ones = [row for text in tally.shown for row in journal.files.judged(text) if row.problem is None]
         conflicts = tuple(conflict for row in journal.conflicts.rows() if (conflict := _conflict(journal, row)))
         holds = journal.holds.rows()
-        problems = (*_file_problems(files), *_event_problems(journal, routes), *map(_folder_problem, folder_problems))
+        problems = (
+            *_file_problems([*broken, *shown_ones]),
+            *_event_problems(journal, routes),
+            *map(_folder_problem, folder_problems),
+        )
         links = {name: journal.events.count(name) for name in routes}
         last = {name: row.last_success for name in routes if (row := journal.route(name))}
         waiting = journal.events.waiting()
-    states = _verdict_counts(files)
+    states = tally.states
     calendars = {
         name: CalendarStatus(
             account=route.account,
@@ -67,25 +73,36 @@ def standing(
         )
         for name, route in routes.items()
     }
-    return Standing(_store(files, store), calendars, problems, conflicts)
+    return Standing(_store(tally, broken, store), calendars, problems, conflicts)
 
 
-def _store(files: list[FileRow], path: str) -> StoreStatus:
-    there = [file for file in files if file.missing is None]
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """How many files there are by route and state, and the verdicts of those to be shown one by one."""
+
+    states: Counter[tuple[str | None, State | None]]
+    shown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str | None, str | None, bool, int]]) -> _Tally:
+        states: Counter[tuple[str | None, State | None]] = Counter()
+        shown: dict[str, None] = {}
+        for text, route, here, count in rows:
+            state = load_verdict(text).state if text else None
+            if here:
+                states[route, state] += count
+            if text and state in _SHOWN:
+                shown[text] = None
+        return cls(states, tuple(shown))
+
+
+def _store(tally: _Tally, broken: Iterable[FileRow], path: str) -> StoreStatus:
     return StoreStatus(
         path=path,
-        activities=len(there),
-        unscheduled=sum(1 for file in there if _state(file) is State.UNSCHEDULED),
-        broken=sum(1 for file in there if file.problem is not None),
+        activities=tally.states.total(),
+        unscheduled=sum(count for (_, state), count in tally.states.items() if state is State.UNSCHEDULED),
+        broken=sum(1 for file in broken if file.missing is None),
     )
-
-
-def _state(file: FileRow) -> State | None:
-    return load_verdict(file.verdict).state if file.verdict else None
-
-
-def _verdict_counts(files: list[FileRow]) -> Counter[tuple[str | None, State | None]]:
-    return Counter((file.route, _state(file)) for file in files if file.missing is None)
 
 
 def _file_problems(files: list[FileRow]) -> Iterable[Problem]:

@@ -13,6 +13,7 @@ from daemon.journal import encoding
 from daemon.journal.rows import FILE_COLUMNS, FileRow
 
 _SELECT = f"SELECT {FILE_COLUMNS} FROM files"  # noqa: S608  a constant
+_MISSING = "INDEXED BY files_missing WHERE missing IS NOT NULL"  # SQLite would rather scan all for the order
 _NEW = """INSERT INTO files (uid, path, said_uid, size, mtime_ns, inode, ctime_ns, digest, seen, changed, dirty)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SEEN = """UPDATE files SET uid = ?, path = ?, said_uid = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?,
@@ -55,7 +56,7 @@ class Files:
 
     def by_digest(self, digest: str) -> list[FileRow]:
         """Missing files whose last content had this digest: where a moved file without uid came from."""
-        rows = self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL AND digest = ? ORDER BY id", (digest,))
+        rows = self._db.execute(f"{_SELECT} {_MISSING} AND digest = ? ORDER BY id", (digest,))
         return [_row(row) for row in rows]
 
     def all(self) -> Iterator[FileRow]:
@@ -85,7 +86,7 @@ class Files:
 
     def missing(self) -> list[FileRow]:
         """Files that are not there now and are not settled."""
-        return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL")]
+        return [_row(row) for row in self._db.execute(f"{_SELECT} {_MISSING}")]
 
     def add(self, uid: str, path: str | None, stamp: Stamp, digest: str, activity: Activity, now: float) -> int:  # noqa: PLR0913, PLR0917  one row
         """A file that was not known. Returns its row."""
@@ -130,7 +131,8 @@ class Files:
 
     def missing_with(self, inode: int) -> list[FileRow]:
         """Missing files that had this inode: what was renamed, perhaps edited besides."""
-        rows = self._db.execute(f"{_SELECT} WHERE missing IS NOT NULL AND inode = ? ORDER BY id", (inode,))
+        by_inode = _MISSING.replace("files_missing", "files_missing_inode")
+        rows = self._db.execute(f"{_SELECT} {by_inode} AND inode = ? ORDER BY id", (inode,))
         return [_row(row) for row in rows]
 
     def broken(self, id_: int, path: str, stamp: Stamp, problem: str) -> None:
@@ -171,6 +173,11 @@ class Files:
             self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
         else:
             self._db.execute("UPDATE files SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
+
+    def touch_all(self) -> list[int]:
+        """Have every file decided on again; their rows."""
+        self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE problem IS NULL")
+        return [row[0] for row in self._db.execute("SELECT id FROM files ORDER BY id")]
 
     def take_due(self, now: float) -> None:
         """Whatever is to be looked at again by now becomes dirty."""
@@ -215,6 +222,24 @@ class Files:
     def forget(self, id_: int) -> None:
         """The file is gone for good."""
         self._db.execute("DELETE FROM files WHERE id = ?", (id_,))
+
+    def tally(self) -> list[tuple[str | None, str | None, bool, int]]:
+        """How many files have a verdict on a route: (verdict, route, is it there, how many). Reads an index alone."""
+        rows = self._db.execute(
+            """SELECT verdict, route, missing IS NULL AS here, count(*) FROM files INDEXED BY files_standing
+            WHERE path IS NOT NULL GROUP BY verdict, route, here"""
+        )
+        return [(verdict, route, bool(here), count) for verdict, route, here, count in rows]
+
+    def broken_ones(self) -> list[FileRow]:
+        """The files that can't be read as they are now, in the order of paths."""
+        query = f"{_SELECT} INDEXED BY files_problem WHERE problem IS NOT NULL AND path IS NOT NULL ORDER BY path"
+        return [_row(row) for row in self._db.execute(query)]
+
+    def judged(self, verdict: str) -> list[FileRow]:
+        """The files with this verdict, as `tally` has it, in the order of paths."""
+        query = f"{_SELECT} INDEXED BY files_standing WHERE path IS NOT NULL AND verdict = ? ORDER BY path"
+        return [_row(row) for row in self._db.execute(query, (verdict,))]
 
     def count(self) -> tuple[int, int]:
         """How many files are there, and how many of them are broken."""

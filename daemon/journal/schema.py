@@ -44,7 +44,10 @@ CREATE TABLE files (
 CREATE INDEX files_uid ON files (uid) WHERE uid != '';
 CREATE INDEX files_dirty ON files (route) WHERE dirty;
 CREATE INDEX files_nameless ON files (id) WHERE NOT said_uid;
-CREATE INDEX files_missing ON files (missing) WHERE missing IS NOT NULL;
+CREATE INDEX files_missing ON files (digest) WHERE missing IS NOT NULL;
+CREATE INDEX files_missing_inode ON files (inode) WHERE missing IS NOT NULL;
+CREATE INDEX files_standing ON files (verdict, route, missing) WHERE path IS NOT NULL;
+CREATE INDEX files_problem ON files (id) WHERE problem IS NOT NULL;
 CREATE INDEX files_look_at ON files (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE events (
