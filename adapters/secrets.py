@@ -85,7 +85,10 @@ def _from_command(value: str, environment: Mapping[str, str]) -> str:
     except (OSError, ValueError, IndexError) as error:
         raise _unreadable(f"the secret's command can't be run ({type(error).__name__})") from None
     if done.returncode != 0:
-        raise _unreadable(f"the secret's command ended with exit code {done.returncode}", "Run it by hand and see.")
+        raise _unreadable(
+            f"the secret's command ended with exit code {done.returncode}",
+            "Run it by hand and see; it is run without a shell, which would know `~`, `$` and `|`.",
+        )
     # The first line, as `pass` has it: what follows are notes.
     return _text(done.stdout).partition("\n")[0]
 

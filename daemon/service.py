@@ -33,7 +33,7 @@ from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
 from daemon.reports import Report, trouble_of
 from daemon.setup import Setup
-from daemon.standing import standing
+from daemon.standing import Standing, standing
 from daemon.status import (
     AccountStatus,
     CalendarState,
@@ -243,13 +243,18 @@ def leave_status(app: App) -> None:
         started=moment,
         updated=moment,
         store=now.store,
-        accounts={name: AccountStatus() for name in app.config.accounts},
+        accounts={name: AccountStatus(last_success=_last(name, now)) for name in app.config.accounts},
         calendars=now.calendars,
         problems=now.problems,
         conflicts=now.conflicts,
     )
     with suppress(OSError):
         write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
+
+
+def _last(account: str, now: Standing) -> datetime | None:
+    moments = [one.last_sync for one in now.calendars.values() if one.account == account and one.last_sync]
+    return max(moments, default=None)
 
 
 def leave_failure(places: Places, error: DatebookError, clock: Clock) -> None:

@@ -156,6 +156,8 @@ def explain_refusal(error: SignInNeeded | Forbidden, account: AccountConfig, she
     from daemon.cli.admin_letter import letter, two_factors
 
     if isinstance(error, SignInNeeded):
+        if not error.store:
+            return  # the password itself was not to be had: no server has refused it
         shell.err.line(two_factors(account, urlsplit(account.url).hostname or ""))
         return
     shell.err.line("Only an administrator can change that. This text is for yours:")

@@ -68,6 +68,8 @@ def _tell_synced(reply: Reply, args: argparse.Namespace, shell: Shell) -> int:
     for row in rows:
         done = "up to date" if not row["wrote"] + row["read"] else f"{row['wrote']} written, {row['read']} read"
         shell.out.line(f"{row['calendar']}: {done}" if not row["error"] else f"{row['calendar']}: not finished")
+    if not rows:
+        shell.out.line("No calendar is kept in step: `datebook connect ACCOUNT`.")
     if reply.message:
         shell.err.line(f"datebook: {shell.err.ink(plain(reply.message), Ink.BAD)}")
         shell.err.line(f"    {plain(reply.cure)}")
