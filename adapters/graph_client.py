@@ -28,8 +28,8 @@ Json = Mapping[str, object]
 class Renewable(Protocol):
     """A source of tokens that can be told that its last one was not taken."""
 
-    def renew(self) -> str:
-        """A token that is newer than the last one. Raises SignInNeeded."""
+    def renew(self, refused: str) -> str:
+        """Another token in place of one that was refused. Raises SignInNeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class GraphClient:
         answer = self._exchange(request, url, used)
         if answer.status != _UNAUTHORIZED:
             return answer
-        newer = self.token.renew() if isinstance(self.token, Renewable) else self.token()
+        newer = self.token.renew(used) if isinstance(self.token, Renewable) else self.token()
         return answer if newer == used else self._exchange(request, url, newer)
 
     def _exchange(self, request: Request, url: str, token: str) -> Answer:
