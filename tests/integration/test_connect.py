@@ -231,3 +231,11 @@ def test_a_login_that_never_works_leaves_no_password_behind(server, home):
     assert terminal.end() == 1
     assert (home / "c.yaml").read_text() == WRITTEN
     assert list((home / "state").rglob("*.password")) == []
+
+
+def test_a_password_command_that_fails_is_not_taken_for_a_refused_login(datebook, server):
+    known = ("--service", "caldav", "--url", server.home, "--user", "me", "--password-command", "cat ~/nowhere")
+    done = datebook("connect", "home", *known)
+    assert done.returncode == 1
+    assert "app password" not in done.stderr
+    assert "without a shell" in done.stderr
