@@ -11,7 +11,7 @@ from typing import Protocol
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
-from daemon.orders import asking, conflicts, logbook, plans, syncing
+from daemon.orders import asking, conflicts, doctor, logbook, plans, syncing
 from daemon.status import Json
 
 Args = Mapping[str, Json]
@@ -29,6 +29,7 @@ ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "conflicts": conflicts.show,
     "connect": plans.connect,
     "disconnect": plans.disconnect,
+    "doctor": doctor.doctor,
     "list": asking.list_activities,
     "log": logbook.show,
     "plan": plans.plan,

@@ -1,11 +1,11 @@
-"""The service under a real systemd, on a machine that boots for it, installed by its own command, with a real Radicale."""
+"""The service under a real systemd: installed by its own command on a machine booted for it, and a real Radicale."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from tests.servers.machine import CannotBoot, Machine, tree
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
+from tests.servers.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("systemd")]
-PATIENCE = 30.0
 CALL = "subject: Call {who}\ntype: call\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 CONFIG = """\
 store: ~/Datebook
@@ -51,15 +51,6 @@ def machine() -> Iterator[Machine]:
 @pytest.fixture
 def url(servers: Servers) -> str:
     return servers.calendar(servers.get(radicale))
-
-
-def until(ready: Callable[[], object], patience: float = PATIENCE) -> float:
-    """Wait for an event of another machine; how long it took."""
-    began = time.monotonic()
-    while not ready():
-        assert time.monotonic() - began < patience, "it does not happen"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @dataclass
