@@ -16,7 +16,7 @@ from adapters.caldav_quirks import Quirks
 from adapters.caldav_store import CalDavStore
 from adapters.transport import Counters, Session
 from daemon.core.errors import Forbidden, Missing, SignInNeeded, StoreError, Unavailable
-from daemon.core.store import CalendarInfo, Finding
+from daemon.core.store import CalendarInfo, Finding, Store
 
 PRIMARY = "primary"
 _SKEW = timedelta(minutes=2)
@@ -27,7 +27,8 @@ class CalDavAccount:
 
     `secret` gives the password, or with `bearer` the token, whenever it is asked. `zone` is where floating
     times are, `clock` gives the aware time of now. `name` stands in errors. `organizer` is the mail address
-    that invites where a new meeting has guests. No request is made before one is needed.
+    that invites where a new meeting has guests. `renew` gives another token in place of one that was refused.
+    No request is made before one is needed.
     """
 
     def __init__(  # noqa: PLR0913  what the config says of an account, all by name
@@ -45,13 +46,14 @@ class CalDavAccount:
         name: str = "",
         organizer: str = "",
         timeout: float = 30.0,
+        renew: Callable[[str], str] | None = None,
     ) -> None:
         self._url, self._quirks = url, quirks
         self._zone, self._types, self._clock = zone, tuple(types), clock
         self._organizer = organizer
         self._name = name or (urlsplit(url).hostname or "")
         self._session = Session(ca=ca, timeout=timeout, store=self._name)
-        self._client = CalDavClient(url, user, secret, self._session, bearer=bearer)
+        self._client = CalDavClient(url, user, secret, self._session, bearer=bearer, renew=renew)
         self._discovery = Discovery(self._client, url, store=self._name, clock=clock)
 
     @property
@@ -63,7 +65,7 @@ class CalDavAccount:
         """The calendars for events that the server offers. Raises SignInNeeded, Forbidden, Unavailable, Missing."""
         return [found.info for found in self._discovery.calendars()]
 
-    def open(self, calendar: str) -> CalDavStore:
+    def open(self, calendar: str) -> Store:
         """Open a calendar by URL, path, last part of the path, display name or `primary`. Raises Missing."""
         return self._store(self._at(calendar) or self._named(calendar))
 
@@ -88,7 +90,7 @@ class CalDavAccount:
         """Let go of the connections of all calendars that were opened here."""
         self._client.close()
 
-    def _store(self, found: Found) -> CalDavStore:
+    def _store(self, found: Found) -> Store:
         collection = Collection(self._client, found.url, self._name, self._clock)
         return CalDavStore(collection, self._quirks, zone=self._zone, types=self._types, organizer=self._organizer)
 

@@ -65,12 +65,23 @@ class _Wire:
 class CalDavClient:
     """Sends requests, signed. The secret is asked for when it is first needed, and again after a 401.
 
-    A server that wants a digest gets one. A 401 that stays is handed back like any other answer.
+    A server that wants a digest gets one. A 401 that stays is handed back like any other answer. `renew` gives
+    another token in place of one that was refused; where it is given, the secret is a token that costs nothing
+    to ask for, and is asked for before each request.
     """
 
-    def __init__(self, url: str, user: str, secret: Callable[[], str], session: Session, *, bearer: bool) -> None:
+    def __init__(  # noqa: PLR0913  where, as whom and how, the rest by name
+        self,
+        url: str,
+        user: str,
+        secret: Callable[[], str],
+        session: Session,
+        *,
+        bearer: bool,
+        renew: Callable[[str], str] | None = None,
+    ) -> None:
         self.url = url
-        self._user, self._secret, self._bearer = user, secret, bearer
+        self._user, self._secret, self._bearer, self._renew = user, secret, bearer, renew
         self._wire = _Wire(session)
         self._lock = threading.Lock()
         self._client: Any = None
@@ -104,6 +115,8 @@ class CalDavClient:
             if self._client is None:
                 self._known = self._secret()
                 self._client = _dav_client(self.url, self._user, self._known, self._auth(self._known), self._wire)
+            elif self._renew is not None:
+                self._take(self._secret())
             return self._signings
 
     def _sign_again(self, signings: int, refused: Response) -> bool:
@@ -111,14 +124,18 @@ class CalDavClient:
         with self._lock:
             if self._signings != signings:
                 return True
-            fresh = self._secret()
+            fresh = self._secret() if self._renew is None else self._renew(self._known)
             if fresh != self._known:
-                self._known = self._client.password = fresh
-                self._client.auth = self._auth(fresh)
+                self._take(fresh)
             elif not self._wants_digest(refused):
                 return False
             self._signings += 1
             return True
+
+    def _take(self, secret: str) -> None:
+        if secret != self._known:
+            self._known = self._client.password = secret
+            self._client.auth = self._auth(secret)
 
     def _wants_digest(self, refused: Response) -> bool:
         if self._bearer or not isinstance(self._client.auth, type(basic_auth("", ""))):

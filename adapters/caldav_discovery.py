@@ -44,10 +44,22 @@ class Entry:
 
 
 class Discovery:
-    """Asks a server what it offers; every answer is asked for anew."""
+    """Asks a server what it offers; every answer is asked for anew.
 
-    def __init__(self, client: CalDavClient, url: str, *, store: str, clock: Callable[[], datetime]) -> None:
+    `looks_around`: calendars are looked for at the account's address too, where that names a principal.
+    """
+
+    def __init__(
+        self,
+        client: CalDavClient,
+        url: str,
+        *,
+        store: str,
+        clock: Callable[[], datetime],
+        looks_around: bool = True,
+    ) -> None:
         self._client, self._url, self._store, self._clock = client, url, store, clock
+        self._looks_around = looks_around
 
     def entry(self) -> Entry:
         """What is at the account's address. Raises Missing when no CalDAV server answers there."""
@@ -71,7 +83,7 @@ class Discovery:
         found: dict[str, Found] = {}
         if _is_calendar(entry.member):
             _add(found, [self._found(entry.url, entry.member)])
-        else:
+        elif self._looks_around or not entry.principal:
             _add(found, self._below(entry.url))
         default = ""
         principal = self._principal(entry)

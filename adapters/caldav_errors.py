@@ -13,6 +13,7 @@ from enum import Enum
 
 from adapters.caldav_href import to_id
 from adapters.caldav_xml import conditions_of, is_bare_error
+from adapters.google_errors import CURES, LIMITS, reasons_in
 from adapters.transport import Response
 from daemon.core.errors import (
     CursorExpired,
@@ -95,6 +96,13 @@ CONDITION: dict[str, Meaning] = {
     "allowed-attendee-scheduling-object-change": Meaning.REFUSED,
     "same-organizer-in-all-components": Meaning.REFUSED,
     "unique-scheduling-object-resource": Meaning.REFUSED,
+    # Google's own words (google_errors).
+    **dict.fromkeys(CURES, Meaning.FORBIDDEN),
+    **dict.fromkeys(LIMITS, Meaning.LATER),
+    "authError": Meaning.SIGN_IN,
+    "notFound": Meaning.MISSING,
+    "backendError": Meaning.LATER,
+    "invalid": Meaning.REFUSED,
 }
 
 _THROTTLED = frozenset({429, 503})
@@ -112,6 +120,7 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
 ) -> StoreError:
     """The error that an answer stands for. `changing`: the request was to change something."""
     conditions, hrefs = conditions_of(response.body)
+    conditions |= reasons_in(response.body, response.headers)
     meaning = meaning_of(response.status, conditions)
     what = f"{_reason(response.status, conditions)} ({'the event' if asked is Asked.ITEM else 'the calendar'})"
     if meaning is Meaning.FORBIDDEN and response.status == 403 and is_bare_error(response.body):  # noqa: PLR2004
@@ -120,7 +129,11 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
             f"{what}: too many requests, or forbidden", store=store, ref=ref, throttled=True, uncertain=False
         )
     if meaning is Meaning.LATER:
-        return _later(response, what, now=now, store=store, ref=ref, changing=changing)
+        limited = bool(conditions & LIMITS)
+        return _later(response, what, now=now, store=store, ref=ref, changing=changing, limited=limited)
+    if meaning is Meaning.FORBIDDEN and conditions & CURES.keys():
+        cure = next(CURES[condition] for condition in sorted(conditions) if condition in CURES)
+        return Forbidden(what, what_to_do=cure, store=store, ref=ref)
     if meaning is Meaning.CHANGED and hrefs and "no-uid-conflict" in conditions:
         ref = to_id(hrefs[0], response.url)
     return _MAKE[meaning](what, store, ref)
@@ -152,7 +165,7 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
 
 
 def _later(  # noqa: PLR0913  see error_of
-    response: Response, what: str, *, now: datetime, store: str, ref: str, changing: bool
+    response: Response, what: str, *, now: datetime, store: str, ref: str, changing: bool, limited: bool
 ) -> Unavailable:
     # A server that failed in the middle may have stored what it was sent; one that refused to begin has not.
     uncertain = changing and (response.status >= _SERVER_ERROR or response.status < 400)  # noqa: PLR2004
@@ -161,7 +174,7 @@ def _later(  # noqa: PLR0913  see error_of
         store=store,
         ref=ref,
         after=retry_after(response.headers.get("retry-after", ""), now),
-        throttled=response.status in _THROTTLED,
+        throttled=limited or response.status in _THROTTLED,
         uncertain=uncertain,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from adapters.caldav_href import resource_name
 from daemon.core.model import Field
 from daemon.core.store import Capabilities
 
@@ -29,6 +31,7 @@ class Quirks:
     listing: Listing = Listing.PROPFIND
     conditional_create: bool = True  # If-None-Match: * is honoured
     conditional_delete: bool = True  # If-Match is honoured on DELETE; where not, the ETag is read first
+    name: Callable[[str], str] = resource_name  # the name of a new resource, by its UID
     finds_by_uid: bool = True  # calendar-query can look for one UID (Google sends the whole calendar)
     stores_exactly: bool = False  # an ETag in the answer to PUT promises that the body is kept byte for byte
     suppresses_mail: bool = False  # proven: no write mails a guest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters import ics_codec
@@ -29,6 +29,7 @@ class Reader:
     collection: Collection
     zone: str
     types: tuple[str, ...]
+    name: Callable[[str], str] = resource_name  # what a new item is called, by its UID
 
     def batch(self, ids: Sequence[str]) -> list[Reading]:
         """Read some items in one request, where the server lets it. Raises any StoreError about the calendar."""
@@ -73,7 +74,7 @@ class Reader:
 
     def find(self, uid: str, *, search: bool) -> Reading | None:
         """The item with this UID, at the name that we would give it or (`search`) at any; None: there is none."""
-        named = self.one(self.collection.id + resource_name(uid))
+        named = self.one(self.collection.id + self.name(uid))
         if not isinstance(named, Gone) and not (isinstance(named, Seen) and named.activity.uid != uid):
             return named
         if not search or len(uid) > _SEARCHABLE:

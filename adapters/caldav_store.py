@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from adapters.caldav_collection import Collection
 from adapters.caldav_feed import Feed, identity_of
@@ -25,8 +26,8 @@ class CalDavStore:
         self, collection: Collection, quirks: Quirks, *, zone: str, types: Sequence[str], organizer: str = ""
     ) -> None:
         self._collection, self._quirks = collection, quirks
-        self._reader = Reader(collection, zone, tuple(types))
-        self._writer = Writer(collection, self._reader, quirks, organizer)
+        self._reader = Reader(collection, zone, tuple(types), quirks.name)
+        self._writer: Carrier = Writer(collection, self._reader, quirks, organizer)
         self._feed = Feed(collection, quirks, self._reader.whole)
         self._capabilities = quirks.capabilities()
 
@@ -69,11 +70,18 @@ class CalDavStore:
         """Nothing: the account closes the connections."""
 
 
+class Carrier(Protocol):
+    """What carries out single writes; several threads use it at once."""
+
+    def outcome(self, write: Write) -> Outcome:
+        """Carry out one write; its errors are an outcome."""
+
+
 @dataclass(slots=True)
 class _Run:
     """One call of `write`: what has stopped it, once something has."""
 
-    writer: Writer
+    writer: Carrier
     failures: int = 0
     stopped: StoreError | None = field(default=None)
 

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from adapters import ics_codec
 from adapters.caldav_collection import CREATED, GONE, ICS_TYPE, NO_CONTENT, NOT_FOUND, OK, Collection
 from adapters.caldav_errors import conditions_named, no_right
-from adapters.caldav_href import resource_name, to_id
+from adapters.caldav_href import to_id
 from adapters.caldav_quirks import Quirks
 from adapters.caldav_reading import Reader
 from adapters.caldav_xml import DAV, is_bare_error, names_in, plain_etag, propfind
@@ -30,6 +30,10 @@ _WRITE_RIGHTS = frozenset({f"{DAV}all", f"{DAV}write", f"{DAV}write-content"})
 def may_write(privileges: frozenset[str]) -> bool | None:
     """Whether these privileges let events be changed (RFC 3744 section 3); None: the server does not say."""
     return bool(privileges & _WRITE_RIGHTS) if privileges else None
+
+
+class BareRefusal(Refused):
+    """403 without a reason for one event, where the calendar itself answers: the event, or a limit of writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Writer:
             organizer=self.organizer,
             client_schedules=self._schedules(write),
         )
-        item = self.collection.id + resource_name(write.uid)
+        item = self.collection.id + self.quirks.name(write.uid)
         condition = {"If-None-Match": "*"} if self.quirks.conditional_create else {}
         response = self._put(item, body, condition)
         if response.status in _STORED:
@@ -187,4 +191,5 @@ class Writer:
         if right is False or (right is None and isinstance(error, Forbidden)):
             return no_right("the account may read this calendar, but not write to it (403)", self.collection.store, "")
         what = "the server refuses this event (403), though the calendar can be written"
-        return Refused(what, reason=what, store=self.collection.store, ref=item)
+        refusal = BareRefusal if is_bare_error(response.body) else Refused
+        return refusal(what, reason=what, store=self.collection.store, ref=item)

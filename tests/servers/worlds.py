@@ -215,6 +215,18 @@ def _graph_view(servers: Servers, folder: Path) -> World:
     return graph_view_world(servers, folder)
 
 
+def _google(servers: Servers, folder: Path) -> World:
+    from tests.servers.google_world import Manners, google  # it needs World itself
+
+    return google(Manners())(servers, folder)
+
+
+def _google_otherwise(servers: Servers, folder: Path) -> World:
+    from tests.servers.google_world import OTHERWISE, google  # as above
+
+    return google(OTHERWISE)(servers, folder)
+
+
 def _files(servers: Servers, folder: Path) -> World:
     from tests.servers.file_world import file_world  # it needs World itself
 
@@ -250,6 +262,8 @@ WORLDS: Mapping[str, Callable[[Servers, Path], World]] = {
     "radicale": _caldav(radicale),
     "xandikos": _caldav(xandikos),
     "exchange": _exchange,
+    "google": _google,
+    "google, where the facts are open": _google_otherwise,
     "graph": _graph,
     "graph without events/delta": _graph_view,
 }
