@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from adapters.activity_edit import Edits
 from adapters.activity_forms import UNTITLED, whole_file
 from adapters.activity_keys import RANK, is_one_line
@@ -10,12 +12,13 @@ from adapters.activity_series import inherited
 from adapters.yaml_edit import Editor, Unpatchable
 from adapters.yaml_lines import Document, decode, load
 from adapters.yaml_tree import YamlFault
-from adapters.yaml_write import Text, Written, block_entry
+from adapters.yaml_write import Text, Written, block_entry, scalar
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Key, Local, Patch, Value, View, when_of
 from daemon.core.recurrence import settled
 
 _ROUNDS = 4  # a change of the series can move what its instances inherit: written again until it reads as meant
+_PLAIN_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOCAL_WORDS = frozenset(("done", "done_through", "masked", "sync"))
 
 
@@ -24,6 +27,8 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
 
     Raises Unreadable for a file that can't be read, or (`unwritable`) whose form leaves no way to write a value.
     """
+    if uid and not patch and (named := _with_uid(raw, uid, zone)) is not None:
+        return named
     doc = _load(raw)
     before = document_activity(doc, zone=zone)
     wanted = _after(before.view, patch, zone)
@@ -42,6 +47,26 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
         code="unwritable",
         cure="Write the file as plain `key: value` lines.",
     )
+
+
+def _with_uid(raw: bytes, uid: str, zone: str) -> bytes | None:
+    """A plain file with the line of its uid behind it, read once; None where that takes more thought.
+
+    YAML is read from left to right: a key at the first column leaves what stands before it as it was.
+    """
+    line = f"uid: {uid}\n".encode()
+    is_plain = _PLAIN_UID.fullmatch(uid) and scalar(Text(uid)) == uid
+    if not is_plain or b"uid" in raw or b"\r" in raw or not raw.endswith(b"\n"):
+        return None
+    try:
+        doc = _load(raw + line)
+    except Unreadable:
+        return None
+    if doc.repairs or doc.root.flow or doc.column(doc.root.entries[0][0].start):
+        return None
+    if doc.root.entries[-1][0].start != len(doc.text) - len(line):
+        return None
+    return raw + line if document_activity(doc, zone=zone).uid == uid else None
 
 
 def set_local(raw: bytes, key: str, text: str | None) -> bytes:
