@@ -13,7 +13,7 @@ from pathlib import Path
 from config.node import Listing, Mark, Node, Problems, Scalar, Section
 from daemon.core.errors import ConfigError, UsageError
 
-Plain = str | Sequence[str] | Mapping[str, str]
+Plain = str | Sequence[str] | Mapping[str, "str | Mapping[str, str]"]
 
 _SAFE = re.compile(r"[\w./~](?:[\w./@+ =~-]|:(?!\s|$))*(?<! )", re.ASCII)
 # Words that other readers of YAML take for something else than text.
@@ -172,4 +172,6 @@ def _with_entry(tree: _Tree, section: str, name: str, keys: Mapping[str, Plain])
 def _tree(value: Plain) -> _Tree:
     if isinstance(value, str):
         return value
-    return dict(value) if isinstance(value, Mapping) else tuple(value)
+    if isinstance(value, Mapping):
+        return {key: _tree(each) for key, each in value.items()}
+    return tuple(value)

@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows every concrete class.
+"""The composition root: with `accounts`, the only module that knows every concrete class.
 
 `open_app` gives a command or the daemon all that it works with: the config, the folder, the journal, the
 accounts and the engine. Heavy libraries are imported when an account needs them.
@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
 
 from adapters.file_marker import make_marker
 from adapters.file_store import FileStore
-from adapters.secrets import Kind, Secret
 from config.load import load
 from config.places import Places, make_state
-from config.schema import AccountConfig, Config, SecretRef, Service
+from config.schema import Config
 from config.zone import system_zone
+from daemon.accounts import Accounts
 from daemon.clock import Clock, SystemClock
-from daemon.core.errors import ConfigError, ConfigProblem, JournalError, Missing
+from daemon.core.errors import JournalError, Missing
 from daemon.core.model import Activity
 from daemon.core.routing import Choice, route_for
-from daemon.core.store import Account, Marker, Store
+from daemon.core.store import Marker
 from daemon.engine import Engine, Surroundings
 from daemon.engine.decide import Unit
 from daemon.engine.look import Router
@@ -35,73 +34,6 @@ from daemon.passes import Synced
 
 # Passes over these routes, tells how far it is, and reads every file if asked to.
 Syncer = Callable[[Collection[str], bool], Mapping[str, Synced]]
-
-GOOGLE_CALDAV = "https://apidata.googleusercontent.com/caldav/v2/"
-
-
-@dataclass(slots=True)
-class Accounts:
-    """The accounts and calendars of a config, opened when they are first needed. Thread-safe by account."""
-
-    config: Config
-    places: Places
-    zone: str
-    clock: Clock
-    _accounts: dict[str, Account] = field(default_factory=dict)
-    _stores: dict[str, Store] = field(default_factory=dict)
-    _secrets: dict[str, Secret] = field(default_factory=dict)
-
-    def account(self, name: str) -> Account:
-        """One account by its name in the config."""
-        if name not in self._accounts:
-            config = self.config.accounts[name]
-            ref = config.token or config.password
-            if ref is not None:
-                self._secrets[name] = secret_of(ref, self.places)
-            self._accounts[name] = open_account(
-                config,
-                places=self.places,
-                zone=self.zone,
-                types=self.config.types,
-                clock=self.clock,
-                secret=self._secrets.get(name),
-                owner=self.config.owner,
-            )
-        return self._accounts[name]
-
-    def store(self, route: str) -> Store:
-        """The calendar of a route. Raises StoreError."""
-        if route not in self._stores:
-            order = self.config.routes[route]
-            store = self.account(order.account).open(order.calendar)
-            self._refuse_twice(route, store)
-            self._stores[route] = store
-        return self._stores[route]
-
-    def _refuse_twice(self, route: str, store: Store) -> None:
-        """Two routes into one calendar would double everything in it."""
-        for other, known in list(self._stores.items()):
-            if known.identity == store.identity:
-                store.close()
-                raise Missing(
-                    f"`{route}` and `{other}` are the same calendar",
-                    store=route,
-                    what_to_do=f"Take one of the two out of `calendars:` in {self.config.path}.",
-                )
-
-    def has_new_secret(self, name: str) -> bool:
-        """Whether the place of an account's password or token gives something new now."""
-        known = self._secrets.get(name)
-        return known is not None and known.changed()
-
-    def close(self) -> None:
-        """Let go of every connection."""
-        for store in self._stores.values():
-            store.close()
-        for account in self._accounts.values():
-            account.close()
-        self._stores.clear()
-        self._accounts.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,84 +48,6 @@ class App:
     accounts: Accounts
     engine: Engine
     syncer: Syncer | None = None  # the daemon's loop, which knows what is under way; None: the command itself
-
-
-def secret_of(ref: SecretRef, places: Places) -> Secret:
-    """Where a secret is kept, ready to be asked."""
-    environment = dict(os.environ)
-    if places.credentials is not None:
-        environment["CREDENTIALS_DIRECTORY"] = str(places.credentials)
-    return Secret(Kind(ref.source.value), ref.value, environment)
-
-
-def open_account(  # noqa: PLR0913  what an account works with, all by name
-    config: AccountConfig,
-    *,
-    places: Places,
-    zone: str,
-    types: Sequence[str],
-    clock: Clock | None = None,
-    secret: Secret | None = None,
-    owner: str = "",
-) -> Account:
-    """The account that a config describes; nothing is asked of the service yet."""
-    now = (clock or SystemClock()).now
-    ref = config.token or config.password
-    ask = secret or (secret_of(ref, places) if ref else _no_secret)
-    match config.service:
-        case Service.CALDAV:
-            return _caldav(config, ask, zone, types, now, owner)
-        case Service.EXCHANGE:
-            return _exchange(config, ask, zone, owner)
-        case Service.GOOGLE | Service.MICROSOFT365:
-            problem = ConfigProblem(
-                f"account {config.name}: service {config.service.value} can't be used by this version yet",
-                "Use `service: caldav` or `service: exchange`.",
-            )
-            raise ConfigError("config", (problem,))
-
-
-def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
-    config: AccountConfig,
-    ask: Callable[[], str],
-    zone: str,
-    types: Sequence[str],
-    now: Callable[[], datetime],
-    owner: str,
-) -> Account:
-    from adapters.caldav_account import CalDavAccount
-
-    return CalDavAccount(
-        config.url,
-        config.user,
-        ask,
-        bearer=config.token is not None,
-        ca=config.ca,
-        zone=zone,
-        types=types,
-        clock=now,
-        name=config.name,
-        organizer=owner,
-    )
-
-
-def _no_secret() -> str:
-    return ""
-
-
-def _exchange(config: AccountConfig, ask: Callable[[], str], zone: str, owner: str) -> Account:
-    from adapters.exchange_account import ExchangeAccount
-
-    return ExchangeAccount(
-        config.url,
-        config.user,
-        ask,
-        address=config.user if "@" in config.user else owner,
-        bearer=config.token is not None,
-        ca=config.ca,
-        zone=zone,
-        name=config.name,
-    )
 
 
 @contextmanager

@@ -58,10 +58,10 @@ def add_to(commands: Commands) -> None:
 def opened(name: str, config: Config, shell: Shell) -> Account:
     """The account of that name, ready to be asked."""
     from config.zone import system_zone
-    from daemon.app import open_account
+    from daemon.accounts import open_account
 
     zone = config.timezone or system_zone(shell.env)
-    return open_account(known(name, config), places=shell.places, zone=zone, types=config.types)
+    return open_account(known(name, config), places=shell.places, zone=zone, types=config.types, owner=config.owner)
 
 
 def known(name: str, config: Config) -> AccountConfig:

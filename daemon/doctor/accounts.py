@@ -8,7 +8,7 @@ from contextlib import closing
 
 from config.places import Places
 from config.schema import Config
-from daemon.app import open_account
+from daemon.accounts import open_account
 from daemon.clock import Clock
 from daemon.core.errors import ConfigError, DatebookError, StoreError
 from daemon.core.policy import Direction, Route
