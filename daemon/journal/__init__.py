@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.core.errors import JournalError
-from daemon.journal import schema
+from daemon.journal import encoding, schema
 from daemon.journal.events import Events
 from daemon.journal.files import Files
 from daemon.journal.intents import Intents
 from daemon.journal.memory import Conflicts, History, Holds, Quarantine, Replaced, Tombstones
-from daemon.journal.rows import RouteRow
+from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
 
+_FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` is one column
+_EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
 _ROUTE = "name, identity, cursor, connected, adopted, rebuilding, disconnected, last_success"
 
 
@@ -143,6 +145,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA cache_size = -4000")
         _check(db, path)
+    except (UnicodeDecodeError, TypeError, AttributeError) as error:
+        raise JournalError(f"{path} is damaged: a row can't be read") from error
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
     return db
@@ -152,9 +156,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables in a new file; refuse a file that is damaged, foreign or from a later version."""
     if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         db.execute("BEGIN EXCLUSIVE")
-        for statement in schema.TABLES.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
+        _make_tables(db)
         db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {schema.VERSION}")
         db.execute("COMMIT")
@@ -164,9 +166,42 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version != schema.VERSION:
         raise JournalError(f"{path} has schema {version}; this version of Datebook knows {schema.VERSION}")
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if _tables(db) != _tables(_blank()):
+        raise JournalError(f"{path} is damaged: its tables are not those of a journal")
+    verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise JournalError(f"{path} is damaged: {verdict}")
+    _check_rows(db)
+
+
+def _check_rows(db: sqlite3.Connection) -> None:
+    """Whether every row can be read, and says what was written into it."""
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for _ in db.execute(f"SELECT * FROM {name}") if name not in {"files", "events", "history"} else ():  # noqa: S608  our tables
+            pass
+    for values in db.execute(f"SELECT {FILE_COLUMNS} FROM files"):  # noqa: S608  a constant
+        encoding.unsealed(values[_FILE_SEEN])
+    for values in db.execute(f"SELECT {EVENT_COLUMNS} FROM events"):  # noqa: S608  a constant
+        encoding.unsealed(values[_EVENT_SEEN])
+        encoding.unsealed_raw(values[_EVENT_RAW])
+        if values[_EVENT_BASE] is not None:
+            encoding.unsealed(values[_EVENT_BASE])
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    for statement in schema.TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def _blank() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    _make_tables(db)
+    return db
+
+
+def _tables(db: sqlite3.Connection) -> set[tuple[str, str | None]]:
+    return set(db.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"))
 
 
 def _translated(error: sqlite3.DatabaseError, path: Path) -> Exception:

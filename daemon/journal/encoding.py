@@ -7,10 +7,12 @@ A value never is a JSON number, so numbers stand for the blanks of a pair. The k
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from daemon.core.errors import JournalError
 from daemon.core.model import (
     Activity,
     AllDay,
@@ -38,6 +40,32 @@ _BLANKS = (Blank.ABSENT, Blank.UNKNOWN, Blank.UNHELD)
 _BLANK_NUMBER = {blank: number for number, blank in enumerate(_BLANKS)}
 _DATE_LENGTH = len("2026-11-24")
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def sealed(text: str) -> str:
+    """A text with its checksum behind it: a bit that a disk has lost is found and not taken for an edit."""
+    return f"{text}#{zlib.crc32(text.encode()):08x}"
+
+
+def unsealed(text: str) -> str:
+    """The text without its checksum. Raises JournalError where the two don't fit."""
+    body, _, seal = text.rpartition("#")
+    if seal != f"{zlib.crc32(body.encode()):08x}":
+        raise JournalError("the journal is damaged: a row is not what was written")
+    return body
+
+
+def sealed_raw(raw: bytes) -> bytes:
+    """The same for bytes."""
+    return raw + zlib.crc32(raw).to_bytes(4)
+
+
+def unsealed_raw(sealed: bytes) -> bytes:
+    """The reverse of `sealed_raw`. Raises JournalError."""
+    raw = sealed[:-4]
+    if zlib.crc32(raw).to_bytes(4) != sealed[-4:]:
+        raise JournalError("the journal is damaged: an event is not what was written")
+    return raw
 
 
 def dump_original(original: Original) -> str:
@@ -198,12 +226,12 @@ def dump_base(base: Base) -> str:
         data["o"] = _view_data(base.overlay)
     if not base.complete:
         data["r"] = True
-    return _dumps(data)
+    return sealed(_dumps(data))
 
 
 def load_base(text: str) -> Base:
-    """The reverse of `dump_base`."""
-    data = json.loads(text)
+    """The reverse of `dump_base`. Raises JournalError."""
+    data = json.loads(unsealed(text))
     overlay = {(key := load_key(name)): load_value(key, item) for name, item in data.get("o", {}).items()}
     return Base(_load_pairs_data(data["p"]), overlay, not data.get("r", False))
 
@@ -255,12 +283,12 @@ def dump_activity(activity: Activity) -> str:
         data["z"] = {dump_key(key): reason for key, reason in activity.frozen.items()}
     if activity.floating:
         data["f"] = True
-    return _dumps(data)
+    return sealed(_dumps(data))
 
 
 def load_activity(text: str) -> Activity:
-    """The reverse of `dump_activity`."""
-    data = json.loads(text)
+    """The reverse of `dump_activity`. Raises JournalError."""
+    data = json.loads(unsealed(text))
     modified = data.get("m")
     local = data.get("l")
     return Activity(

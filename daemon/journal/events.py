@@ -14,7 +14,8 @@ from daemon.journal.rows import EVENT_COLUMNS, EventRow
 _SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
 _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
-raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1"""
+raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1,
+backlog = CASE WHEN events.backlog AND events.seen != excluded.seen THEN 2 ELSE events.backlog END"""
 _LINKED = """INSERT INTO events
 (route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
@@ -25,7 +26,7 @@ _MANY = 500  # SQLite's older builds take at most 999 parameters
 
 def _row(values: tuple[object, ...]) -> EventRow:
     row = EventRow(*values)  # type: ignore[arg-type]  # the columns are those of EVENT_COLUMNS
-    return replace(row, gone=bool(row.gone), backlog=bool(row.backlog))
+    return replace(row, raw=encoding.unsealed_raw(row.raw), gone=bool(row.gone))
 
 
 class Events:
@@ -95,7 +96,7 @@ class Events:
                     item.ref.version,
                     item.activity.uid,
                     encoding.dump_activity(item.activity),
-                    item.raw,
+                    encoding.sealed_raw(item.raw),
                     now,
                     backlog,
                 )
@@ -113,7 +114,7 @@ class Events:
     def made(self, route: str, seen: Seen, file: int, base: Base, now: float) -> None:
         """An event was made for a file; what was sent is what is known of it."""
         activity = encoding.dump_activity(seen.activity)
-        values = (route, seen.ref.id, seen.ref.version, seen.activity.uid, activity, seen.raw, now, file)
+        values = (route, seen.ref.id, seen.ref.version, seen.activity.uid, activity, encoding.sealed_raw(seen.raw), now, file)
         self._db.execute(_LINKED, (*values, encoding.dump_base(base)))
 
     def wrote(self, id_: int, seen: Seen, base: Base, now: float) -> None:
@@ -122,7 +123,15 @@ class Events:
         self._db.execute(
             """UPDATE events SET remote = ?, version = ?, seen = ?, raw = ?, seen_at = ?, base = ?, gone = 0,
             writes = writes + 1 WHERE id = ?""",
-            (seen.ref.id, seen.ref.version, activity, seen.raw, now, encoding.dump_base(base), id_),
+            (
+                seen.ref.id,
+                seen.ref.version,
+                activity,
+                encoding.sealed_raw(seen.raw),
+                now,
+                encoding.dump_base(base),
+                id_,
+            ),
         )
 
     def link(self, id_: int, file: int, base: Base, *, role: str = "primary", origin: str | None = None) -> None:
@@ -150,6 +159,10 @@ class Events:
             self._db.execute("UPDATE events SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
         else:
             self._db.execute("UPDATE events SET dirty = 0, look_at = ? WHERE id = ?", (look_at, id_))
+
+    def touch_all(self) -> None:
+        """Have every event decided on again."""
+        self._db.execute("UPDATE events SET dirty = 1, look_at = NULL")
 
     def take_due(self, route: str, now: float) -> None:
         """Whatever is to be looked at again by now becomes dirty."""

@@ -83,6 +83,23 @@ class Conflicts:
             (file, route, *keys),
         )
 
+    def choose(self, file: int, route: str, key: str, side: str) -> None:
+        """Its user said which side's value stays."""
+        self._db.execute(
+            "UPDATE conflicts SET chosen = ? WHERE file = ? AND route = ? AND key = ?", (side, file, route, key)
+        )
+
+    def chosen(self, file: int, route: str) -> list[str]:
+        """The keys of which its user said so, until that is carried out."""
+        rows = self._db.execute(
+            "SELECT key FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route)
+        )
+        return [row[0] for row in rows]
+
+    def carried_out(self, file: int, route: str) -> None:
+        """What was chosen holds on both sides now."""
+        self._db.execute("DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route))
+
     def rows(self, *, open_only: bool = True) -> list[ConflictRow]:
         """The conflicts, oldest first."""
         query = "SELECT file, route, key, file_value, calendar_value, chosen, since FROM conflicts"

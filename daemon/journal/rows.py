@@ -64,7 +64,7 @@ class EventRow:
     role: str
     origin: str
     base_text: str | None
-    backlog: bool
+    backlog: int  # 1: from before the calendar was connected; 2: and edited since
     rev: int
     writes: int
 
