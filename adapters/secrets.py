@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from daemon.core.errors import SignInNeeded
+from daemon.core.errors import SecretNeeded, SignInNeeded
 
 COMMAND_LIMIT = 10.0  # seconds
 _MAX_BYTES = 1 << 16
@@ -62,8 +62,8 @@ class Secret:
         return before is not None and not hmac.compare_digest(before.encode(), after.encode())
 
 
-def _unreadable(what: str, cure: str = "") -> SignInNeeded:
-    return SignInNeeded(what, what_to_do=cure or "Check the account's password or token in the config.")
+def _unreadable(what: str, cure: str = "") -> SecretNeeded:
+    return SecretNeeded(what, what_to_do=cure or "Check the account's password or token in the config.")
 
 
 def _from_command(value: str, environment: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@
     |  |  |- Forbidden           a right or scope is missing                          (.what_to_do)
     |  |  |- Missing             the whole calendar or folder is not there            (.what_to_do)
     |  |  '- SignInNeeded        only the user can fix this                           (.what_to_do)
+    |  |     '- SecretNeeded     the password or token itself is not to be had        (.what_to_do)
     |  |- Unreadable             a file or event cannot be understood: quarantine     (.path .line .column .cure)
     |  |- Held                   an editor holds the file open: write it later        (.path .by)
     |  '- JournalError           the memory is damaged: touch nothing, rebuild
@@ -110,6 +111,10 @@ class Missing(_AsksUser):
 
 class SignInNeeded(_AsksUser):
     """The login is wrong, expired or revoked; not tried again before the user acts."""
+
+
+class SecretNeeded(SignInNeeded):
+    """The place of a password or token gives none: no server has refused anything."""
 
 
 class Unreadable(SyncError):
