@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from daemon.cli.screen import Ink, plain
 from daemon.cli.shell import Exit, Shell
-from daemon.core.errors import Forbidden, SignInNeeded, UsageError
+from daemon.core.errors import Forbidden, SecretNeeded, SignInNeeded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,9 +155,9 @@ def explain_refusal(error: SignInNeeded | Forbidden, account: AccountConfig, she
     """Say more about a refusal than the server did: two-factor login, and whom to ask."""
     from daemon.cli.admin_letter import letter, two_factors
 
+    if isinstance(error, SecretNeeded):
+        return
     if isinstance(error, SignInNeeded):
-        if not error.store:
-            return  # the password itself was not to be had: no server has refused it
         shell.err.line(two_factors(account, urlsplit(account.url).hostname or ""))
         return
     shell.err.line("Only an administrator can change that. This text is for yours:")
