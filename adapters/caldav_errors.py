@@ -123,7 +123,7 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
     conditions |= reasons_in(response.body, response.headers)
     meaning = meaning_of(response.status, conditions)
     what = f"{_reason(response.status, conditions)} ({'the event' if asked is Asked.ITEM else 'the calendar'})"
-    if meaning is Meaning.FORBIDDEN and response.status == 403 and is_bare_error(response.body):  # noqa: PLR2004
+    if meaning is Meaning.FORBIDDEN and response.status == 403 and is_bare_error(response.body):  # noqa: PLR2004  the status by its number
         # Google's rate limit looks like this; whether it is one is for the caller to find out.
         return Unavailable(
             f"{what}: too many requests, or forbidden", store=store, ref=ref, throttled=True, uncertain=False
@@ -168,7 +168,7 @@ def _later(  # noqa: PLR0913  see error_of
     response: Response, what: str, *, now: datetime, store: str, ref: str, changing: bool, limited: bool
 ) -> Unavailable:
     # A server that failed in the middle may have stored what it was sent; one that refused to begin has not.
-    uncertain = changing and (response.status >= _SERVER_ERROR or response.status < 400)  # noqa: PLR2004
+    uncertain = changing and (response.status >= _SERVER_ERROR or response.status < 400)  # noqa: PLR2004  the status by its number
     return Unavailable(
         what,
         store=store,

@@ -66,7 +66,7 @@ class Steps:
             setattr(os, name, self.around(name, getattr(os, name)))
         opened = os.open
         counted = self.around("open for writing", opened)
-        os.open = lambda path, flags, *rest, **named: (counted if flags & _CREATES else opened)(  # type: ignore[assignment]
+        os.open = lambda path, flags, *rest, **named: (counted if flags & _CREATES else opened)(  # type: ignore[assignment]  # the wrapped one stands in
             path, flags, *rest, **named
         )
         atomic_files._renameat2 = self._foreign("renameat2", atomic_files._renameat2)
@@ -84,7 +84,7 @@ class Steps:
                 steps.step("after commit")
                 return done
 
-        sqlite3.connect = lambda *args, **named: connect(*args, **{**named, "factory": Killing})  # type: ignore[assignment]
+        sqlite3.connect = lambda *args, **named: connect(*args, **{**named, "factory": Killing})  # type: ignore[assignment]  # the wrapped one stands in
 
     def _foreign(self, name: str, call: Callable[..., int] | None) -> Callable[..., int] | None:
         if call is None:
@@ -101,8 +101,8 @@ class Steps:
         return wrapped
 
     def _wrap_sockets(self) -> None:
-        socket.socket.sendall = self.around("send", socket.socket.sendall)  # type: ignore[method-assign]
-        socket.socket.recv = self.around("receive", socket.socket.recv)  # type: ignore[method-assign]
+        socket.socket.sendall = self.around("send", socket.socket.sendall)  # type: ignore[method-assign]  # the wrapped one stands in
+        socket.socket.recv = self.around("receive", socket.socket.recv)  # type: ignore[method-assign]  # the wrapped one stands in
 
 
 class LocalDav:
@@ -126,7 +126,7 @@ class LocalDav:
         return copy.deepcopy(self.server.calendars)
 
     def put_back(self, kept: object) -> None:
-        self.server.calendars = copy.deepcopy(kept)  # type: ignore[assignment]
+        self.server.calendars = copy.deepcopy(kept)  # type: ignore[assignment]  # the wrapped one stands in
 
     def texts(self) -> dict[str, str]:
         return {name: item.body.decode() for name, item in self._items.items()}

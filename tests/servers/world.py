@@ -48,7 +48,7 @@ class HandClock:
 
 def route(name: str = "work", **orders: object) -> Route:
     """A route as tests want it: everything in, nothing asked."""
-    return Route(name, "home", **{"since": Since.ALL, "backlog": Backlog.IMPORT, **orders})  # type: ignore[arg-type]
+    return Route(name, "home", **{"since": Since.ALL, "backlog": Backlog.IMPORT, **orders})  # type: ignore[arg-type]  # orders are fields of Route
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class World:
             routes=self.routes,
             open_store=lambda name: self.wrap(self.calendars[name]),
             own=lambda _route: self.own,
-            router=choose,  # type: ignore[arg-type]
+            router=choose,  # type: ignore[arg-type]  # orders are fields of Route
             zone=ZONE,
             types=TYPES,
             shared=False,

@@ -181,7 +181,7 @@ def _memory(manners: Manners) -> Callable[[Servers, Path], World]:
     return make
 
 
-def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callable[[Servers, Path], World]:  # noqa: B008
+def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callable[[Servers, Path], World]:  # noqa: B008  a frozen value
     def make(servers: Servers, _folder: Path) -> World:
         server = servers.get(program)
         url = servers.calendar(server)
