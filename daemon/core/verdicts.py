@@ -76,6 +76,12 @@ GUESTS_NEVER = Verdict(
     "Your edit is kept in the file and not sent.",
     "Make the change in the calendar, or set `guests: ask` for this calendar.",
 )
+DONE_DELETED = Verdict(
+    State.IGNORED,
+    "done_deleted",
+    "It is done, and done activities are taken out of this calendar (done_in_calendar: delete).",
+    "Take `done` out to put it into the calendar again.",
+)
 MOVE_MAILS = Verdict(
     State.READ_ONLY,
     "move_mails",
@@ -135,6 +141,13 @@ GUEST_KEPT = Verdict(
     State.IGNORED,
     "guest",
     "You are a guest of this meeting: its event stays in the calendar, and the file does not come back.",
+)
+
+PING_PONG = Verdict(
+    State.BLOCKED,
+    "ping_pong",
+    "The same value was written again and again, and something set it back each time; Datebook has stopped.",
+    "Look for a second program that edits this file or event. It is tried again in a few hours, or once you edit it.",
 )
 
 

@@ -17,14 +17,19 @@ from daemon.core.plan import (
     Hold,
     Side,
     UpdateEvent,
+    UpdateFile,
 )
 from daemon.core.planner import plan_event, plan_file, plan_likeness, plan_link, plan_meeting, plan_moved, plan_watched
+from daemon.core.policy import Backlog
 from daemon.core.setting import EventNow, FileNow, Setting, others
 from daemon.engine.look import Router, homes
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow, instant
 
 _HOUR = timedelta(hours=1)
+_PING_PONG = timedelta(hours=3)
+_REPEATS = 3  # writes of the same words to one side within that time; the next one is not made
+_UNCHANGED, _EDITED = 1, 2  # an event from before the calendar was connected
 _REMOVALS = {Side.CALENDAR: ("delete",), Side.FILE: ("trash",)}
 
 
@@ -162,7 +167,19 @@ class Decider:
         decision = plan_link(base, file_now, event_now, self.setting)
         if decision.verdict.code == "moving" and self._stands_elsewhere(file):
             decision = plan_moved(event_now, self.setting)
+        decision = self._unless_ping_pong(file, decision)
         return Unit(file, event, self._unless_quarantined("file", file.id, file.rev, decision))
+
+    def _unless_ping_pong(self, file: FileRow, decision: Decision) -> Decision:
+        """Stop where the same words were written to the same side again and again."""
+        since = (self.setting.now - _PING_PONG).timestamp()
+        for step in decision.steps:
+            if isinstance(step, UpdateEvent | UpdateFile):
+                side = Side.CALENDAR if isinstance(step, UpdateEvent) else Side.FILE
+                text = encoding.dump_view(step.patch)
+                if self.journal.history.repeats(file.id, side.value, text, since) >= _REPEATS:
+                    return Decision(verdicts.PING_PONG, not_before=self.setting.now + _PING_PONG)
+        return decision
 
     def _stands_elsewhere(self, file: FileRow) -> bool:
         name = self.setting.route.name
@@ -185,7 +202,8 @@ class Decider:
                 (key := encoding.load_key(name)): None if text is None else encoding.load_patch(text)[key]
                 for name, text in replaced.items()
             },
-            backlog=backlog is not None and backlog == file.digest,
+            backlog=backlog is not None and (backlog == file.digest or not self._skips),
+            kept=frozenset(map(encoding.load_key, self.journal.conflicts.chosen(file.id, self.setting.route.name))),
         )
 
     def _event_now(self, event: EventRow) -> EventNow:
@@ -196,8 +214,13 @@ class Decider:
             gone=event.gone,
             born_in_calendar=event.origin == "calendar",
             watched=event.role == "watched",
-            backlog=event.backlog,
+            backlog=event.backlog == _UNCHANGED or (event.backlog == _EDITED and not self._skips),
         )
+
+    @property
+    def _skips(self) -> bool:
+        """Whether an edit makes what was there before eligible; under `ask` it waits for a word all the same."""
+        return self.setting.route.backlog is Backlog.SKIP
 
     def _tombstone(self, file: FileRow) -> str | None:
         """Why a file is not put into the calendar again; an edit since then lifts it."""

@@ -143,8 +143,9 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA cache_size = -4000")
+        db.execute("PRAGMA cache_size = -200")  # the check reads every page, once
         _check(db, path)
+        db.execute("PRAGMA cache_size = -2000")
     except (UnicodeDecodeError, TypeError, AttributeError) as error:
         raise JournalError(f"{path} is damaged: a row can't be read") from error
     except sqlite3.DatabaseError as error:

@@ -173,8 +173,8 @@ def _view_data(view: View | Patch) -> dict[str, Any]:
 
 
 def dump_view(view: View | Patch) -> str:
-    """A view or a patch."""
-    return _dumps(_view_data(view))
+    """A view or a patch; equal ones give equal texts."""
+    return _dumps(dict(sorted(_view_data(view).items())))
 
 
 def load_patch(text: str) -> dict[Key, Value | None]:

@@ -114,7 +114,16 @@ class Events:
     def made(self, route: str, seen: Seen, file: int, base: Base, now: float) -> None:
         """An event was made for a file; what was sent is what is known of it."""
         activity = encoding.dump_activity(seen.activity)
-        values = (route, seen.ref.id, seen.ref.version, seen.activity.uid, activity, encoding.sealed_raw(seen.raw), now, file)
+        values = (
+            route,
+            seen.ref.id,
+            seen.ref.version,
+            seen.activity.uid,
+            activity,
+            encoding.sealed_raw(seen.raw),
+            now,
+            file,
+        )
         self._db.execute(_LINKED, (*values, encoding.dump_base(base)))
 
     def wrote(self, id_: int, seen: Seen, base: Base, now: float) -> None:

@@ -50,7 +50,7 @@ class History:
     def repeats(self, file: int, side: str, after: str, since: float) -> int:
         """How often the same keys were set to the same values on a side since then: ping-pong."""
         row = self._db.execute(
-            "SELECT count(*) FROM history WHERE file = ? AND side = ? AND after = ? AND at > ?",
+            "SELECT count(*) FROM history WHERE file = ? AND side = ? AND action = 'update' AND after = ? AND at > ?",
             (file, side, after, since),
         )
         return int(row.fetchone()[0])
