@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from daemon.clock import Clock
 from daemon.core import verdicts
@@ -23,6 +24,7 @@ from daemon.journal.rows import EventRow, FileRow
 
 Router = Callable[[Activity, str | None, str | None], Choice]  # with the routes that `homes` tells
 LOOKED = "looked"  # set once the whole folder has been read
+_UNSEEN = Stamp(0, 0, 0, 0)  # of a file that was made and not looked at yet
 _AT_ONCE = 500  # files in one transaction
 
 
@@ -44,6 +46,7 @@ class FolderEyes:
         self._clock = clock
         self._shared = shared
         self._known: dict[str, Stamp] | None = None
+        self._made: set[str] = set()
         self._watched = False  # whether the last look was at places that were just written
         self._unrouted: set[int] | None = None  # files of which it has not been said where they belong
         self.problems: dict[str, Unreadable] = {}
@@ -63,7 +66,11 @@ class FolderEyes:
 
     def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
         self._watched = places is not None
+        made, self._made = self._made, set()
+        for path in made:
+            self._stamps().setdefault(path, _UNSEEN)
         seen = self._folder.look(places)
+        self._stamps(seen.stamps)
         known = self._in_scope(places)
         if not full and seen.stamps == known:  # the usual case
             self._report(seen)
@@ -86,20 +93,27 @@ class FolderEyes:
 
     def _news(self, paths: Sequence[str], stamps: Mapping[str, Stamp]) -> list[str]:
         """Those that say something new: an echo of our own write, and what was only touched, are not parsed."""
-        with self._journal.turn():
-            digests = self._journal.files.digests(paths)
-        same = set(self._folder.unchanged(digests))
-        known = self._stamps()
-        moved = {path: stamps[path] for path in same if known.get(path) != stamps[path]}
-        with self._journal.turn():
-            self._journal.files.restamp(moved)
-        known.update(moved)
-        return [path for path in paths if path not in same]
+        known, news = self._stamps(), []
+        for start in range(0, len(paths), _AT_ONCE):
+            some = paths[start : start + _AT_ONCE]
+            with self._journal.turn():
+                digests = self._journal.files.digests(some)
+            same = set(self._folder.unchanged(digests))
+            moved = {path: stamps[path] for path in same if known.get(path) != stamps[path]}
+            with self._journal.turn():
+                self._journal.files.restamp(moved)
+            known.update(moved)
+            news += [path for path in some if path not in same]
+        return news
 
-    def _stamps(self) -> dict[str, Stamp]:
+    def expect(self, made: Iterable[str]) -> None:
+        """Datebook made these files: one that is not there at the next look was removed."""
+        self._made = {*self._made, *made}
+
+    def _stamps(self, like: Mapping[str, Stamp] = MappingProxyType({})) -> dict[str, Stamp]:
         if self._known is None:
             with self._journal.turn():
-                self._known = self._journal.files.stamps()
+                self._known = self._journal.files.stamps(like)
         return self._known
 
     def _in_scope(self, places: Collection[str] | None) -> Mapping[str, Stamp]:

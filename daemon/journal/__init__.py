@@ -23,6 +23,8 @@ from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
 
 _FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` is one column
 _EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
+_UNSETTLED_FILES = """SELECT count(*), sum(rev), sum(id) FROM files WHERE dirty AND
+(route = ? OR id IN (SELECT file FROM events WHERE route = ? AND file IS NOT NULL))"""
 _ROUTE = "name, identity, cursor, connected, adopted, rebuilding, disconnected, last_success"
 
 
@@ -110,6 +112,22 @@ class Journal:
         columns = ", ".join(f"{column} = ?" for column in values)
         with self.turn():
             self._db.execute(f"UPDATE routes SET {columns} WHERE name = ?", (*values.values(), name))  # noqa: S608  names of columns from this file
+
+    def unsettled(self, route: str, period: float) -> tuple[object, ...]:
+        """A fingerprint of what is unsettled on a route, and of what decides on it; equal ones are decided alike."""
+        with self._lock:
+            return (
+                period,
+                self.files.touches,
+                self.events.touches,
+                *self._db.execute(_UNSETTLED_FILES, (route, route)).fetchone(),
+                *self._db.execute("SELECT count(*), sum(rev), sum(id) FROM events WHERE route = ? AND dirty", (route,)).fetchone(),
+                *self._db.execute("SELECT count(*), max(at), sum(mail) FROM approvals").fetchone(),
+                *self._db.execute("SELECT count(*), total(at) FROM tombstones").fetchone(),
+                self._db.execute("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", (route,)).fetchone()[0],
+                self._db.execute("SELECT max(id) FROM history").fetchone()[0],
+                self.route(route),
+            )
 
     def backlog_add(self, rows: list[tuple[int, str, str]]) -> None:
         """Files that were there before a calendar was connected: (file, route, digest)."""

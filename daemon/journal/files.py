@@ -30,13 +30,19 @@ class Files:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.touches = 0  # how often something was to be decided on again without having been observed anew
 
-    def stamps(self) -> dict[str, Stamp]:
-        """The stamp of every file that is there, by path."""
+    def stamps(self, like: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        """The stamp of every file that is there, by path; one that is as in `like` is that one, and no copy."""
         rows = self._db.execute(
             "SELECT path, size, mtime_ns, inode, ctime_ns FROM files WHERE path IS NOT NULL AND missing IS NULL"
         )
-        return {path: Stamp(size or 0, mtime or 0, inode or 0, ctime or 0) for path, size, mtime, inode, ctime in rows}
+        found = {}
+        for path, size, mtime, inode, ctime in rows:
+            stamp = Stamp(size or 0, mtime or 0, inode or 0, ctime or 0)
+            same = like.get(path)
+            found[path] = same if same is not None and same == stamp else stamp
+        return found
 
     def get(self, id_: int) -> FileRow | None:
         """A file by its row."""
@@ -166,6 +172,7 @@ class Files:
 
     def touch(self, id_: int, look_at: float | None = None) -> None:
         """Have it decided on again, at once or then."""
+        self.touches += 1
         if look_at is None:
             self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
         else:
