@@ -92,7 +92,8 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
     """Put the parts together; touches nothing."""
     config = _live(config, journal)
     zone = marker.timezone
-    folder = FileStore(config.store, zone=zone, types=config.types, clock=clock.now)
+    swaps = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "nvim" / "swap"
+    folder = FileStore(config.store, zone=zone, types=config.types, clock=clock.now, swap_folders=(swaps,))
     accounts = Accounts(config, places, zone, clock)
     around = Surroundings(
         routes=config.routes,

@@ -19,6 +19,7 @@ from daemon.journal.rows import ConflictRow, FileRow, HoldRow, instant
 from daemon.status import CalendarState, CalendarStatus, Held, OpenConflict, Problem, StoreStatus
 
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
+_HELD = "held_by_editor"  # passes by itself, and its user wonders
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
 _NEEDS_NOBODY = frozenset({"replicator_copy", "sync_conflict_copy"})
 
@@ -91,7 +92,7 @@ class _Tally:
             state = load_verdict(text).state if text else None
             if here:
                 states[route, state] += count
-            if text and state in _SHOWN:
+            if text and (state in _SHOWN or _HELD in text):
                 shown[text] = None
         return cls(states, tuple(shown))
 
@@ -111,8 +112,10 @@ def _file_problems(files: list[FileRow]) -> Iterable[Problem]:
             yield replace(_folder_problem(load_problem(file.problem)), file=file.path, since=instant(file.changed))
         elif file.verdict is not None:
             verdict = load_verdict(file.verdict)
-            if verdict.state in _SHOWN:
-                yield Problem(verdict.code, verdict.reason, verdict.cure, instant(file.changed), file=file.path)
+            if verdict.state in _SHOWN or verdict.code == _HELD:
+                asks = verdict.state in _SHOWN
+                since = instant(file.changed)
+                yield Problem(verdict.code, verdict.reason, verdict.cure, since, file=file.path, needs_user=asks)
 
 
 def _folder_problem(problem: Unreadable) -> Problem:
