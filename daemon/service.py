@@ -199,7 +199,10 @@ class Service:
             started=self.started,
             updated=self.clock.now(),
             store=store,
-            accounts=report.accounts,
+            accounts={
+                name: replace(account, token_expires=app.accounts.token_expires(name))
+                for name, account in report.accounts.items()
+            },
             calendars=calendars,
             problems=problems,
             conflicts=now.conflicts,
@@ -243,10 +246,14 @@ def leave_status(app: App) -> None:
         started=moment,
         updated=moment,
         store=now.store,
-        accounts={name: AccountStatus(last_success=_last(name, now)) for name in app.config.accounts},
+        accounts={
+            name: AccountStatus(last_success=_last(name, now), token_expires=app.accounts.token_expires(name))
+            for name in app.config.accounts
+        },
         calendars=now.calendars,
         problems=now.problems,
         conflicts=now.conflicts,
+        by_command=True,
     )
     with suppress(OSError):
         write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))

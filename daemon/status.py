@@ -141,7 +141,7 @@ class OpenConflict:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that the status file says."""
+    """Everything that the status file says. `by_command`: a single command left it, and no daemon has run since."""
 
     version: str
     pid: int
@@ -153,6 +153,7 @@ class Status:
     calendars: Mapping[str, CalendarStatus] = field(default_factory=dict)
     problems: Sequence[Problem] = ()
     conflicts: Sequence[OpenConflict] = ()
+    by_command: bool = False
 
 
 class Life(StrEnum):
@@ -201,6 +202,7 @@ def build_status(status: Status) -> dict[str, Json]:
         "started": _moment(status.started),
         "updated": _moment(status.updated),
         "state": str(status.state),
+        "by": "command" if status.by_command else "daemon",
         "store": _store(status.store),
         "accounts": {name: _account(account) for name, account in status.accounts.items()},
         "calendars": {name: _calendar(calendar) for name, calendar in status.calendars.items()},

@@ -137,6 +137,7 @@ def _status(whole: _Part) -> Status:
         calendars={name: _calendar(part) for name, part in whole.parts("calendars").items()},
         problems=tuple(_problem(part) for part in whole.rows("problems")),
         conflicts=tuple(_conflict(part) for part in whole.rows("conflicts")),
+        by_command=whole.text("by") == "command",
     )
 
 

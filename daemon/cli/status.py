@@ -16,7 +16,7 @@ from daemon.cli.shell import Exit, Shell
 from daemon.cli.status_view import show
 from daemon.core.errors import UsageError
 from daemon.lock import holder
-from daemon.status import Health, Status
+from daemon.status import Health, Life, Status, health
 from daemon.status_file import parse_status, read_text
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def _lives(pid: int, shell: Shell) -> bool:
 
 
 def _code(status: Status, pulse: Pulse) -> int:
-    if pulse is not Pulse.ALIVE:
+    if pulse is not Pulse.ALIVE and not status.by_command:
         return Exit.FAILED
-    return Exit.NEEDS_USER if status.state is Health.ATTENTION else Exit.DONE
+    return Exit.NEEDS_USER if health(Life.IDLE, status) is Health.ATTENTION else Exit.DONE
 
 
 def _show(screen: Screen, status: Status, pulse: Pulse, now: datetime) -> None:
@@ -100,6 +100,8 @@ def _show(screen: Screen, status: Status, pulse: Pulse, now: datetime) -> None:
         Pulse.MUTE: f"The daemon (process {status.pid}) does not answer. Its log says why; then restart it.",
         Pulse.GONE: "The daemon does not run: nothing is kept in step. `datebook run` starts it.",
     }[pulse]
+    if status.by_command and pulse is Pulse.GONE:
+        trouble = "No daemon runs: this is how the last command left things. `datebook run` keeps them in step."
     show(screen, status, trouble, now)
 
 

@@ -243,3 +243,11 @@ def test_a_lost_journal_is_rebuilt_without_a_write_to_either_side(synced: Person
     synced.edit("call.yaml", "10:30", "11:30")
     assert synced.sync().code == 0
     assert "T113000" in synced.events()["Call Anna about the renewal"]
+
+
+def test_after_single_commands_status_says_how_they_left_things(synced: Person) -> None:
+    healthy = synced.run("status", "--json")
+    assert (healthy.code, healthy.json["by"]) == (0, "command")
+    synced.write("broken.yaml", "subject: Call\ndue_date: [2027-11-24\n")
+    synced.sync()
+    assert synced.run("status").code == 3
