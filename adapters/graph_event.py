@@ -89,16 +89,31 @@ def whole_of(event: Json, exceptions: Sequence[Json], owner: Owner) -> Whole:
     return Whole(event, tuple(exceptions), Series(replace(master, modified=known), tuple(items)))
 
 
+# A line per field of the item: cut in two, neither half would be the whole event.
 def item_of(event: Json, owner: Owner, master: Json | None = None) -> EwsItem:
     """One event as an item; an exception needs its master. Raises Unreadable, ValueError."""
-    all_day = event.get("isAllDay") is True
     zone_id, properties = _zone(event, master)
+    midnights = ZoneInfo(iana_zone(zone_id) or owner.zone)
+    all_day = midnights if event.get("isAllDay") is True else None
+    return replace(
+        _timeless(event),
+        zone_id=zone_id,
+        properties=properties,
+        start=_time(event.get("start"), all_day),
+        end=_time(event.get("end"), all_day),
+        original_start=_original(event, master, midnights),
+        deleted=tuple(_cancelled(event, midnights)),
+    )
+
+
+def _timeless(event: Json) -> EwsItem:
+    """All of an item that no zone is needed for."""
     said = event.get("recurrence")
     recurrence = read_recurrence(said) if isinstance(said, Mapping) else None
-    item = EwsItem(
+    return EwsItem(
         id=_text(event, "id"),
         changekey=changekey_of(event),
-        kind=_KINDS.get(_text(event, "type"), ItemKind.SINGLE),
+        kind=kind_of(event),
         uid=_text(event, "iCalUId"),
         subject=_text(event, "subject"),
         sensitivity=_text(event, "sensitivity").capitalize() or "Normal",
@@ -106,10 +121,9 @@ def item_of(event: Json, owner: Owner, master: Json | None = None) -> EwsItem:
         categories=tuple(str(word) for word in _list(event, "categories")),
         importance=_text(event, "importance").capitalize() or "Normal",
         reminder=_number(event, "reminderMinutesBeforeStart") if event.get("isReminderOn") is True else None,
-        all_day=all_day,
+        all_day=event.get("isAllDay") is True,
         free_busy=SHOW_AS.get(_text(event, "showAs"), "Busy"),
         location=_text(event, "location", "displayName"),
-        zone_id=zone_id,
         is_meeting=bool(_list(event, "attendees")),
         is_cancelled=event.get("isCancelled") is True,
         my_response=_RESPONSES.get(_text(event, "responseStatus", "response"), ""),
@@ -121,15 +135,6 @@ def item_of(event: Json, owner: Owner, master: Json | None = None) -> EwsItem:
         join_url=_text(event, "onlineMeeting", "joinUrl") or _text(event, "onlineMeetingUrl"),
         created=moment_of(_text(event, "createdDateTime")),
         last_modified=moment_of(_text(event, "lastModifiedDateTime")),
-        properties=properties,
-    )
-    midnights = ZoneInfo(iana_zone(zone_id) or owner.zone)
-    return replace(
-        item,
-        start=_time(event.get("start"), midnights if all_day else None),
-        end=_time(event.get("end"), midnights if all_day else None),
-        original_start=_original(event, master, midnights),
-        deleted=tuple(_cancelled(event, midnights)),
     )
 
 
