@@ -84,31 +84,44 @@ def ask_consent(
     terminal: Terminal,
 ) -> None:
     """Sign a person in, and keep the tokens. Raises SignInNeeded, Forbidden, Unavailable, UsageError."""
-    client = _client(config)
     make_state(places)
     if config.service is Service.MICROSOFT365:
-        from adapters.microsoft_app import Http, cloud_of
-        from adapters.microsoft_signin import sign_in
-        from adapters.transport import Session
+        _ask_microsoft(config, places, terminal)
+    else:
+        _ask_google(config, places, secret, clock, terminal)
 
-        sign_in(
-            client,
-            config.tenant,
-            token_path(config, places),
-            open_browser=terminal.browse is not None,
-            show=terminal.show,
-            read=terminal.ask,
-            cloud=cloud_of(config.url),
-            user=config.user,
-            http=Http(Session(ca=config.ca, store=config.name)),
-        )
-        return
+
+def _ask_microsoft(config: AccountConfig, places: Places, terminal: Terminal) -> None:
+    from adapters.microsoft_app import Http, cloud_of
+    from adapters.microsoft_signin import sign_in
+    from adapters.transport import Session
+
+    sign_in(
+        _client(config),
+        config.tenant,
+        token_path(config, places),
+        open_browser=terminal.browse is not None,
+        show=terminal.show,
+        read=terminal.ask,
+        cloud=cloud_of(config.url),
+        user=config.user,
+        http=Http(Session(ca=config.ca, store=config.name)),
+    )
+
+
+def _ask_google(
+    config: AccountConfig,
+    places: Places,
+    secret: Callable[[], str],
+    clock: Callable[[], datetime],
+    terminal: Terminal,
+) -> None:
     from adapters.oauth import OAuthApp, endpoints_of
     from adapters.oauth_consent import Consent, Desk
     from adapters.oauth_tokens import TokenFile
 
     consent = Consent(
-        OAuthApp(client, secret),
+        OAuthApp(_client(config), secret),
         config.name,
         endpoints_of(config.url),
         clock,
