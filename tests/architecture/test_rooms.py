@@ -15,21 +15,21 @@ _PURE = {
     "functools", "hashlib", "heapq", "itertools", "math", "re", "string", "types", "typing", "unicodedata", "zoneinfo",
     "dateutil",
 }  # fmt: skip
+# The composition, and what stands above it.
 _EVERYBODY = (
-    "daemon/app.py",
-    "daemon/service.py",
-    "daemon/__main__.py",
-    "daemon/cli/",
-    "daemon/demo/",
-    "daemon/orders/",
-)
+    "daemon/__main__.py", "daemon/app.py", "daemon/accounts.py", "daemon/sign_in.py", "daemon/keepsake.py",
+    "daemon/service.py", "daemon/cli/", "daemon/demo/", "daemon/doctor/", "daemon/orders/",
+)  # fmt: skip
 _CLOCKS = {
     "datetime.now", "datetime.today", "datetime.utcnow", "date.today", "time.time", "time.time_ns", "time.localtime",
     "time.sleep", "time.monotonic", "uuid.uuid1", "uuid.uuid4", "os.urandom", "random.random", "random.uniform",
     "random.choice", "random.randint", "random.Random", "secrets.token_hex", "secrets.token_urlsafe", "uuid4",
 }  # fmt: skip
 # Where time and chance come from. The defaults of two sessions count seconds of waiting, and tests hand in others.
-_MAY_ASK = ("daemon/clock.py", "daemon/app.py", "daemon/service.py", "daemon/cli/", "daemon/demo/")
+_MAY_ASK = (
+    "daemon/clock.py", "daemon/app.py", "daemon/keepsake.py", "daemon/service.py",
+    "daemon/cli/", "daemon/demo/", "daemon/doctor/",
+)  # fmt: skip
 _EDGE = ("daemon/loop.py", "daemon/workers.py")
 _NO_NAMES = {"utils", "helpers", "common", "misc", "manager", "http", "caldav", "google", "types"}
 
@@ -86,7 +86,7 @@ def test_a_store_knows_no_other_store():
             f"{source.name} imports {one}"
             for source in stores
             for one in source.imports_any(*(names - {source.module}))
-            if (source.module, one) != ("adapters.google_store", "adapters.caldav_store")
+            if source.module != "adapters.google_store" or not one.startswith("adapters.caldav_store")
         ]
     )
 
