@@ -32,6 +32,7 @@ from daemon.journal.rows import RouteRow, instant
 from daemon.passes import Looked, Synced
 
 _BATCH = 500  # units that are decided and carried out at a time: what bounds the memory of a first sync
+_RECONSIDER = 600  # seconds after which even what waits for a word is decided on again: a meeting may be past by then
 _ROUNDS = 4  # how often one pass plans again because something was not as expected
 
 
@@ -64,6 +65,7 @@ class Engine:
     around: Surroundings
     eyes: FolderEyes = field(init=False)
     _recovered: bool = False
+    _waiting: dict[str, object] = field(default_factory=dict)  # by route: the state in which all of it was held
     _looking: threading.RLock = field(default_factory=threading.RLock)
     _passing: dict[str, threading.RLock] = field(default_factory=dict)
 
@@ -130,6 +132,7 @@ class Engine:
                 if poll or not row.adopted:
                     read += self._poll(row, store)
                 applied = self._apply(route, store)
+                self.eyes.expect(applied.made)
                 result.wrote += applied.wrote
                 result.touched |= applied.touched
                 result.again = _earliest(result.again, applied.again)
@@ -217,15 +220,24 @@ class Engine:
             self.around.may_name,
             self.around.progress,
         )
+        unsettled = self.journal.unsettled(route, self.clock.now().timestamp() // _RECONSIDER)
+        if self._waiting.get(route) == unsettled:
+            return Applied()  # nothing but what waits for a word, and no news
         guarded: list[Unit] = []
+        others = False
         for some in _batches(decider.each()):
             guarded += [unit for unit in some if concerns_the_guard(unit)]
-            applier.run([unit for unit in some if not concerns_the_guard(unit)])
+            rest = [unit for unit in some if not concerns_the_guard(unit)]
+            others = others or bool(rest)
+            applier.run(rest)
         units = decider.guarded(guarded)
         keep_holds(self.journal, route, units, self.clock.now())
         if decider.setting.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
-        return applier.run(units)
+        applied = applier.run(units)
+        only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
+        self._waiting[route] = unsettled if only_held else None
+        return applied
 
     def _again(self, route: str, result: Applied) -> datetime | None:
         with self.journal.turn():

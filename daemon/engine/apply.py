@@ -121,6 +121,7 @@ class Applier:
     def _settle(self, unit: Unit) -> None:
         """What was observed of it up to here needs no more deciding."""
         if unit.file is not None:
+            self.journal.conflicts.carried_out(unit.file.id, self.route)
             self.journal.files.settle(unit.file.id, unit.file.rev)
             if unit.decision.not_before is None:
                 self.journal.quarantine.clear("file", unit.file.id, self.route)
@@ -169,7 +170,7 @@ class Applier:
             self._settle(unit)
             self.journal.holds.spend([unit.signature])
             if unit.file is not None and unit.decision.verdict.state in _DONE_WITH_THE_WRITE:
-                self.journal.files.judge(unit.file.id, verdicts.SYNCED)
+                self.journal.files.judge(unit.file.id, unit.decision.then or verdicts.SYNCED)
         return error
 
     def _nameless(self) -> list[Unit]:

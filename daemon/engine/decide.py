@@ -83,6 +83,7 @@ class Decider:
     def each(self) -> Iterator[Unit]:
         """The same one by one, before the guard: what it may hold is left to `guarded`."""
         done: set[int] = set()
+        coming: set[str] = set()
         name = self.setting.route.name
         with self.journal.turn():
             file_ids = self.journal.files.dirty(name)
@@ -96,8 +97,10 @@ class Decider:
                 yield unit
         for id_ in event_ids:
             event = self.journal.events.get(id_) if id_ not in done else None
-            unit = self._of_event(event) if event else None
-            if unit is not None:
+            unit = self._of_event(event) if event and (not event.uid or event.uid not in coming) else None
+            if unit is not None and unit.event is not None:
+                if unit.file is None and unit.decision.steps:
+                    coming.add(unit.event.uid)  # of two events with one uid the second waits for the file of the first
                 yield unit
 
     def _alike(self, file_ids: Sequence[int]) -> Mapping[int, int]:

@@ -38,6 +38,7 @@ class Applied:
     reread: bool = False  # something was not as expected: ask the calendar and plan again
     more: bool = False  # what was just linked is to be decided on at once
     touched: set[str] = field(default_factory=set)  # routes that have something to do because of this
+    made: set[str] = field(default_factory=set)  # paths of files that were made
     failed: set[int] = field(default_factory=set)  # files of which a write did not go through
 
     def look_at(self, moment: datetime) -> None:
@@ -89,7 +90,7 @@ class Outcomes:
             case Update(uid=uid) if uid:
                 self.record.file_changed(file, written.ref, {}, uid=uid)
             case Update(says=says) if says:
-                self.record.journal.files.touch(file.id)
+                self.record.file_said(file, written.ref, says)
                 self.record.history(file, Side.FILE, "done", "calendar", job.reason, {}, {})
                 if event is not None:
                     self.record.unlinked(event, job.reason, tombstone=True)
@@ -110,6 +111,7 @@ class Outcomes:
         journal, activity = self.record.journal, Activity(write.uid, write.view, write.local)
         journal.files.wrote(file.id, written.ref.id, written.ref.version, activity, uid=write.uid)
         journal.files.belong(file.id, self.record.route)
+        self.result.made.add(written.ref.id)
         if event is not None:
             journal.events.link(event.id, file.id, Base(job.agrees))
             journal.tombstones.drop(self.record.route, write.uid)

@@ -88,11 +88,21 @@ class Recorder:
         said = uid or before.uid
         activity = replace(before, uid=said, view=apply_patch(before.view, patch))
         self.journal.files.wrote(file.id, ref.id, ref.version, activity, uid=uid or fresh.uid)
+        known = self.journal.replaced.of(file.id, 0)
         for key, value in patch.items():
-            old = before.view.get(key)
-            if key in before.view or value is not None:
-                text = None if old is None else encoding.dump_view({key: old})
-                self.journal.replaced.put(file.id, encoding.dump_key(key), text, self.now)
+            old, name = before.view.get(key), encoding.dump_key(key)
+            text = None if old is None else encoding.dump_view({key: old})
+            if name in known and known[name] == text:
+                self.journal.replaced.drop(file.id, [name])  # an old buffer, once: a second such save is believed
+            elif key in before.view or value is not None:
+                self.journal.replaced.put(file.id, name, text, self.now)
+
+    def file_said(self, file: FileRow, ref: Ref, says: Mapping[str, str | None]) -> None:
+        """A key that never travels was set in a file by us: no edit of its user's."""
+        before = (self.journal.files.get(file.id) or file).activity
+        done = before.local.done or says.get("done") == "true"
+        local = replace(before.local, done=done, masked=says.get("masked", before.local.masked) in {"true", True})
+        self.journal.files.wrote(file.id, ref.id, ref.version, replace(before, local=local), uid=file.uid)
 
     def agreed(self, event: EventRow, agrees: Mapping[Key, Pair]) -> None:
         """What both sides agree on has moved."""

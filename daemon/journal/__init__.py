@@ -23,8 +23,19 @@ from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
 
 _FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` is one column
 _EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
-_UNSETTLED_FILES = """SELECT count(*), sum(rev), sum(id) FROM files WHERE dirty AND
-(route = ? OR id IN (SELECT file FROM events WHERE route = ? AND file IS NOT NULL))"""
+_UNSETTLED = (  # with how many times they are told the route
+    (
+        """SELECT count(*), sum(rev), sum(id) FROM files WHERE dirty AND
+        (route = ? OR id IN (SELECT file FROM events WHERE route = ? AND file IS NOT NULL))""",
+        2,
+    ),
+    ("SELECT count(*), sum(rev), sum(id) FROM events WHERE route = ? AND dirty", 1),
+    ("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", 1),
+    ("SELECT connected, adopted, rebuilding FROM routes WHERE name = ?", 1),
+    ("SELECT count(*), max(at), sum(mail) FROM approvals", 0),
+    ("SELECT count(*), total(at) FROM tombstones", 0),
+    ("SELECT max(id) FROM history", 0),
+)
 _ROUTE = "name, identity, cursor, connected, adopted, rebuilding, disconnected, last_success"
 
 
@@ -115,19 +126,11 @@ class Journal:
 
     def unsettled(self, route: str, period: float) -> tuple[object, ...]:
         """A fingerprint of what is unsettled on a route, and of what decides on it; equal ones are decided alike."""
+        rows = [period, self.files.touches, self.events.touches]
         with self._lock:
-            return (
-                period,
-                self.files.touches,
-                self.events.touches,
-                *self._db.execute(_UNSETTLED_FILES, (route, route)).fetchone(),
-                *self._db.execute("SELECT count(*), sum(rev), sum(id) FROM events WHERE route = ? AND dirty", (route,)).fetchone(),
-                *self._db.execute("SELECT count(*), max(at), sum(mail) FROM approvals").fetchone(),
-                *self._db.execute("SELECT count(*), total(at) FROM tombstones").fetchone(),
-                self._db.execute("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", (route,)).fetchone()[0],
-                self._db.execute("SELECT max(id) FROM history").fetchone()[0],
-                self.route(route),
-            )
+            for query, count in _UNSETTLED:
+                rows += self._db.execute(query, (route,) * count).fetchone()
+        return tuple(rows)
 
     def backlog_add(self, rows: list[tuple[int, str, str]]) -> None:
         """Files that were there before a calendar was connected: (file, route, digest)."""

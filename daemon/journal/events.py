@@ -34,6 +34,7 @@ class Events:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.touches = 0  # how often something was to be decided on again without having been observed anew
 
     def versions(self, route: str, remotes: Sequence[str] | None = None) -> dict[str, str]:
         """The known versions by id: of all items, or of those named. What is gone is not among them."""
@@ -164,6 +165,7 @@ class Events:
 
     def touch(self, id_: int, look_at: float | None = None) -> None:
         """Have it decided on again, at once or then."""
+        self.touches += 1
         if look_at is None:
             self._db.execute("UPDATE events SET dirty = 1, look_at = NULL WHERE id = ?", (id_,))
         else:
@@ -171,6 +173,7 @@ class Events:
 
     def touch_all(self) -> None:
         """Have every event decided on again."""
+        self.touches += 1
         self._db.execute("UPDATE events SET dirty = 1, look_at = NULL")
 
     def take_due(self, route: str, now: float) -> None:
@@ -205,10 +208,12 @@ class Events:
 
     def demote(self, id_: int, role: str) -> None:
         """Another link leads; this one is `watched`, or `moved` and to be taken down."""
+        self.touches += 1
         self._db.execute("UPDATE events SET role = ?, dirty = 1, look_at = NULL WHERE id = ?", (role, id_))
 
     def distrust(self, id_: int) -> None:
         """Its version is not what was thought: it must be read before it is written."""
+        self.touches += 1
         self._db.execute("UPDATE events SET version = '', dirty = 1 WHERE id = ?", (id_,))
 
     def waiting(self) -> dict[str, int]:

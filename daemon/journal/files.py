@@ -180,6 +180,7 @@ class Files:
 
     def touch_all(self) -> list[int]:
         """Have every file decided on again; their rows."""
+        self.touches += 1
         self._db.execute("UPDATE files SET dirty = 1, look_at = NULL WHERE problem IS NULL")
         return [row[0] for row in self._db.execute("SELECT id FROM files ORDER BY id")]
 

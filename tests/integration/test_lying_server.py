@@ -97,7 +97,7 @@ def test_a_server_that_rewrites_is_answered_once_and_then_left_in_peace(
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("again", ["", "file", "calendar"])
 def test_a_write_whose_answer_is_lost_is_made_once_and_is_no_conflict(
-    tmp_path: Path, manners: Manners, applied: bool, again: str
+    tmp_path: Path, manners: Manners, *, applied: bool, again: str
 ) -> None:
     store = MemoryStore(manners=manners)
     world = started(tmp_path, store)
