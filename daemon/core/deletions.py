@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon.core import verdicts
 from daemon.core.fields import moved
 from daemon.core.gates import mail_gate
 from daemon.core.making import make_event
-from daemon.core.model import Base, Blank, Field, Pair, View, when_of
+from daemon.core.model import Base, Blank, Field, Key, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.plan import (
     CreateFile,
@@ -20,8 +22,8 @@ from daemon.core.plan import (
     UpdateFile,
     Verdict,
 )
-from daemon.core.policy import OnCalendarDelete
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others
+from daemon.core.policy import DoneShown, OnCalendarDelete
+from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others, without_us
 from daemon.core.times import is_over
 
 
@@ -30,12 +32,14 @@ def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     if (waiting := in_grace(file, setting)) is not None:
         return waiting
     view = event.activity.view
+    if file.activity.local.masked:
+        return Decision(verdicts.REMEMBERED, (Unlink("the file of a private event was removed", tombstone=True),))
     if not setting.route.sends or is_finished(file, view, setting):
         reason = "the file was removed" if file.missing else "the file lost its date"
         return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past, done or receiving only", tombstone=True),))
     if organised_by_others(event.activity.guests, setting.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
-    if has_edits(base, view, Side.CALENDAR):
+    if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, setting.own), Side.CALENDAR):
         return _restore_file(file, event, setting)
     return _delete_event(file, event, setting)
 
@@ -70,7 +74,8 @@ def _delete_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
     step = DeleteEvent(reason, mails=gate.mails)
-    return Decision(gate.verdict or verdicts.waiting("deleting", reason), (step,), hold=gate.hold)
+    verdict = gate.verdict or verdicts.waiting("deleting", reason)
+    return Decision(verdict, (step,), hold=gate.hold, then=None if file.missing else verdicts.UNSCHEDULED)
 
 
 def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
@@ -111,6 +116,22 @@ def _restore_event(file: FileNow, event: EventNow, setting: Setting) -> Decision
         return Decision(made)
     verdict = verdicts.waiting("restored", "It was deleted in the calendar and edited here: the edit wins.")
     return Decision(made.gate.verdict or verdict, (made.step,), hold=made.gate.hold)
+
+
+def done_goes(file: FileNow, setting: Setting) -> bool:
+    """Whether an activity is taken out of the calendar because it is done; never a series."""
+    order = setting.route.done_in_calendar is DoneShown.DELETE and setting.route.sends
+    return order and file.activity.local.done and Key(Field.REPEAT) not in file.activity.view
+
+
+def without_done(merged: Decision, event: EventNow, setting: Setting) -> Decision:
+    """A merge of a done activity, with the end of its event; not while somebody else is on it or asks are open."""
+    people = others(event.activity.guests, setting.own) or organised_by_others(event.activity.guests, setting.own)
+    if people or merged.hold is not None or any(clash.chosen is None for clash in merged.clashes):
+        return merged
+    kept = tuple(step for step in merged.steps if isinstance(step, UpdateFile))
+    verdict = verdicts.waiting("done", "It is done; its event goes.")
+    return replace(merged, verdict=verdict, steps=(*kept, DeleteEvent("it is done")), then=verdicts.DONE_DELETED)
 
 
 def _ours(file: FileNow, event: EventNow, setting: Setting) -> bool:

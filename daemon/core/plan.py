@@ -172,7 +172,7 @@ class Decision:
 
     `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again;
     `hold`: its steps wait for approval, whatever the guard says; `after_all` are the pairs that hold once
-    every step is done, where that is more than each one's own.
+    every step is done, where that is more than each one's own; `then` is what to tell once they are done.
     """
 
     verdict: Verdict
@@ -181,6 +181,7 @@ class Decision:
     not_before: datetime | None = None
     hold: Hold | None = None
     after_all: Mapping[Key, Pair] = field(default_factory=dict)
+    then: Verdict | None = None
 
 
 def blank_or(value: Value | None) -> Half:

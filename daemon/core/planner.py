@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.arrivals import encounter, new_event, new_file
-from daemon.core.deletions import event_gone, file_gone, in_grace
+from daemon.core.deletions import done_goes, event_gone, file_gone, in_grace, without_done
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.core.setting import EventNow, FileNow, Setting, others
@@ -51,7 +51,8 @@ def _stays(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Deci
     """Once linked, it stays linked, unless its user sent it elsewhere or it no longer fits."""
     choice = file.choice
     if choice.route == setting.route.name or (choice.route is None and event.born_in_calendar):
-        return both_there(base, file, event, setting)
+        merged = both_there(base, file, event, setting)
+        return without_done(merged, event, setting) if done_goes(file, setting) else merged
     if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
         return Decision(choice.verdict, (Unlink(choice.verdict.reason, tombstone=True),))
     merged = both_there(base, file, event, setting)

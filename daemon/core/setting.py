@@ -42,7 +42,8 @@ class FileNow:
 
     `changed`: when its last edit was noticed. `missing`: since when it is not there. `replaced`: what
     Datebook put something else in place of within the last hour. `backlog`: it was there before the
-    calendar was connected, and is unchanged since. `choice`: which route it belongs on.
+    calendar was connected (and, under `backlog: skip`, is unchanged since). `choice`: which route it belongs on.
+    `kept`: keys of which its user said which side's value stays, whatever the direction.
     """
 
     activity: Activity
@@ -53,6 +54,7 @@ class FileNow:
     broken: bool = False
     replaced: Mapping[Key, Value | None] = field(default_factory=dict)
     backlog: bool = False
+    kept: frozenset[Key] = frozenset()
 
     @property
     def is_there(self) -> bool:

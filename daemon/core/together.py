@@ -13,7 +13,7 @@ from daemon.core.making import project
 from daemon.core.meeting import Chooser
 from daemon.core.merge import Merged, apply_patch, merge
 from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, guests_of
-from daemon.core.overlay import underlay
+from daemon.core.overlay import Cover, underlay
 from daemon.core.plan import (
     Agree,
     Clash,
@@ -70,9 +70,9 @@ def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> 
         file_lacks=words_missing(file),
     )
     merged = _old_buffer(merged, base, file, shown)
-    one_way = _one_way(merged, file.activity.view, shown, setting)
-    merged = _received(merged, setting)
-    overlay, patch = _covered(merged, base, out, shown, event)
+    one_way = _one_way(merged, file, shown, setting)
+    merged = _received(merged, file, setting)
+    overlay, patch = _covered(merged, base, out if setting.route.sends else replace(out, cover=Cover()), shown, event)
     gate = _gate(patch, file, event, setting)
     steps = _steps(merged, patch, overlay, gate)
     clashes = (*merged.clashes, *one_way)
@@ -136,7 +136,7 @@ def _old_buffer(merged: Merged, base: Base, file: FileNow, shown: View) -> Merge
     )
 
 
-def _one_way(merged: Merged, file: View, shown: View, setting: Setting) -> tuple[Clash, ...]:
+def _one_way(merged: Merged, file: FileNow, shown: View, setting: Setting) -> tuple[Clash, ...]:
     """What the side that only receives was edited to: reported with both values, never reverted."""
     match setting.route.direction:
         case Direction.FROM_CALENDAR:
@@ -145,16 +145,17 @@ def _one_way(merged: Merged, file: View, shown: View, setting: Setting) -> tuple
             keys = list(merged.to_file)
         case Direction.BOTH:
             keys = []
-    return tuple(Clash(key, Blank.UNKNOWN, file.get(key), shown.get(key), None) for key in keys)
+    view = file.activity.view
+    return tuple(Clash(key, Blank.UNKNOWN, view.get(key), shown.get(key), None) for key in keys if key not in file.kept)
 
 
-def _received(merged: Merged, setting: Setting) -> Merged:
-    """Without the writes to a side that only sends."""
+def _received(merged: Merged, file: FileNow, setting: Setting) -> Merged:
+    """Without the writes to a side that only sends, save those that its user ordered one by one."""
     match setting.route.direction:
         case Direction.FROM_CALENDAR:
-            return merged.without(Side.CALENDAR)
+            return merged.without(Side.CALENDAR, merged.to_calendar.keys() - file.kept)
         case Direction.TO_CALENDAR:
-            return merged.without(Side.FILE)
+            return merged.without(Side.FILE, merged.to_file.keys() - file.kept)
         case Direction.BOTH:
             return merged
 
@@ -173,7 +174,7 @@ def _covered(merged: Merged, base: Base, out: Outgoing, shown: View, event: Even
 
 def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Gate:
     """Who or what forbids writing this to the event."""
-    if not patch or not setting.route.sends:
+    if not patch:
         return _Gate()
     if file.activity.local.masked:
         return _Gate(verdicts.MASKED)

@@ -65,6 +65,7 @@ def _keep(app: App, row: ConflictRow, side: Side) -> None:
         pair = Pair(Blank.UNKNOWN, agreed) if side is Side.FILE else Pair(agreed, Blank.UNKNOWN)
         app.journal.events.agree(event.id, advance(event.base or Base(), {key: pair}))
         app.journal.events.touch(event.id)
+    app.journal.conflicts.choose(row.file, row.route, row.key, side.value)
     app.journal.replaced.drop(row.file, [row.key])
     app.journal.files.touch(row.file)
 
