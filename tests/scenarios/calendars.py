@@ -95,7 +95,7 @@ def _set(text: str, name: str, values: list[str]) -> str:
     bare = name.split(";", maxsplit=1)[0]
     head, event, rest = re.split(r"(BEGIN:VEVENT\n.*?END:VEVENT\n)", text, maxsplit=1, flags=re.DOTALL)
     event = re.sub(rf"^{bare}[;:].*\n", "", event, flags=re.MULTILINE)
-    lines = "".join(f"{name}:{value}\n" for value in values if value != _GONE)
+    lines = "".join(name + (value if value[:1] == ";" else f":{value}") + "\n" for value in values if value != _GONE)
     at = event.index("BEGIN:VALARM") if "BEGIN:VALARM" in event else event.index("END:VEVENT")
     return head + event[:at] + lines + event[at:] + rest
 

@@ -148,13 +148,13 @@ class Story:
     def do_resolve(self, path: str, keep: str) -> None:
         self._order("resolve", {"file": path, "keep": keep}, "")
 
-    def do_undo(self, what: str) -> None:
+    def do_undo(self, what: str, code: str = "") -> None:
         """Undo the newest entry of the log that is like this: `create calendar`."""
         action, _, side = what.partition(" ")
         entries: Any = self.me.order("log").data["entries"]
         found = next((one for one in entries if (one["action"], one["side"]) == (action, side)), None)
         assert found, [f"{one['action']} {one['side']}" for one in entries]
-        self._order("undo", {"entry": found["id"]}, "")
+        self._order("undo", {"entry": found["id"]}, code)
 
     def do_restore(self, path: str) -> None:
         self._order("restore", {"file": path}, "")

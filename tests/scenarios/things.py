@@ -13,8 +13,7 @@ FILES = {
     ),
     "a series": (
         "standup.yaml",
-        "subject: Standup\ndue_date: 2026-11-24\ndue_time: 9:00\nduration: 30m\nrepeat: FREQ=WEEKLY;COUNT=8\n"
-        "uid: standup-1\n",
+        "subject: Standup\ndue_date: 2026-11-24\ndue_time: 9:00\nrepeat: FREQ=WEEKLY;COUNT=8\nuid: standup-1\n",
     ),
 }
 _TIMED = "DTSTART;TZID=Europe/Helsinki:{0}T{1}0000\nDTEND;TZID=Europe/Helsinki:{0}T{2}0000\nSUMMARY:{3}\n"
