@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.environments import install
 from tests.bench.figures import Figure, head, row
-from tests.bench.rival import install, version
+from tests.bench.rival import version
 from tests.bench.runs import Bench, straight, with_latency
 from tests.bench.server import Measured
 from tests.servers.null_dav import null_dav
@@ -22,7 +23,8 @@ _SLOW = 1_000
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
     """Print each figure as soon as it is known; all of them."""
-    rival = None if options.alone else install(_HOME / "vdirsyncer")
+    rival = None if options.alone else install(_HOME / "vdirsyncer", "vdirsyncer") / "vdirsyncer"
+    ours = install(_HOME / "datebook", "--editable", str(_HOME.parent)) / "python"
     print(f"beside vdirsyncer {version(rival)}" if rival else "alone", flush=True)
     print(head())
     figures: list[Figure] = []
@@ -32,7 +34,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
         print(row(figure), flush=True)
 
     with null_dav() as program:
-        bench = Bench(folder, Measured(program), rival)
+        bench = Bench(folder, ours, Measured(program), rival)
         for count in options.sizes:
             for figure in bench.size(count):
                 show(figure)
@@ -40,7 +42,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
     if options.radicale:
         print("against Radicale, which spends 40 ms of its own CPU on a PUT:")
         with radicale() as program:
-            bench = Bench(folder / "radicale", Measured(program, counting=False), rival)
+            bench = Bench(folder / "radicale", ours, Measured(program, counting=False), rival)
             for figure in bench.first(_SLOW):
                 show(figure)
     return figures

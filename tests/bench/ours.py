@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ READY_LIMIT = 120.0
 class Ours:
     """A store with its config and state."""
 
+    python: Path
     folder: Path
 
     @property
@@ -56,7 +56,7 @@ class Ours:
     def command(self, *words: str) -> list[str]:
         """A command line of Datebook."""
         options = ["--config", str(self.folder / "config.yaml"), "--state", str(self.folder / "state")]
-        return [sys.executable, "-m", "daemon", *options, *words]
+        return [str(self.python), "-m", "daemon", *options, *words]
 
     def sync(self) -> Cost:
         """`datebook sync`, from its start to its end."""
@@ -66,7 +66,7 @@ class Ours:
     def warm(self) -> Iterator[Warm]:
         """A process that has the store open and has synced it once."""
         command = [
-            sys.executable,
+            str(self.python),
             "-m",
             "tests.bench.worker",
             str(self.folder / "config.yaml"),

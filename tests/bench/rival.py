@@ -1,10 +1,8 @@
-"""vdirsyncer, the latest from PyPI, in an environment of its own that the bench makes."""
+"""vdirsyncer, the latest from PyPI, in an environment of its own."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +26,6 @@ url = "{url}"
 username = "me"
 password = "secret"
 """
-
-
-def install(home: Path) -> Path:
-    """Make the environment if it is not there yet; the command."""
-    command = home / "bin" / "vdirsyncer"
-    if not command.exists():
-        print("making an environment for vdirsyncer ...", file=sys.stderr, flush=True)
-        venv.create(home, with_pip=True)
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "vdirsyncer"], check=True, stderr=subprocess.DEVNULL)
-    return command
 
 
 def version(command: Path) -> str:

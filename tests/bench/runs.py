@@ -23,9 +23,10 @@ DEBOUNCE = 0.2  # seconds of quiet that the watcher waits for; not counted
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run: where it works, the server, and vdirsyncer's command (None: left out)."""
+    """One run: where it works, Datebook's Python, the server, and vdirsyncer's command (None: left out)."""
 
     folder: Path
+    python: Path
     server: Measured
     rival: Path | None
 
@@ -78,7 +79,7 @@ class _Download:
             rival = bench.counted(pair.sync)
         (here / "floor").mkdir(parents=True)
         floor = bench.floor("download", url, here / "floor")
-        ours = Ours(here / "ours")
+        ours = Ours(bench.python, here / "ours")
         ours.set_up(url)
         cost = bench.counted(ours.sync)
         _must(len(list(ours.store.glob("2*/**/*.yaml"))), self.count, "files after the first download")
@@ -102,7 +103,7 @@ class _Upload:
         floor_url = bench.server.calendar()
         floor = bench.floor("upload", floor_url, self.ics)
         pair, rival = self._rival()
-        ours = Ours(self.here / "ours")
+        ours = Ours(bench.python, self.here / "ours")
         url = bench.server.calendar()
         ours.set_up(url)
         events.write_yaml(ours.store, count)
@@ -272,7 +273,7 @@ def _must(has: int, wanted: int, what: str) -> None:
 
 def with_latency(bench: Bench, count: int, latency: float) -> Figure:
     """The first upload over a slow line: wall time is what counts."""
-    ours = Ours(bench.folder / "latency")
+    ours = Ours(bench.python, bench.folder / "latency")
     ours.set_up(bench.server.calendar())
     events.write_yaml(ours.store, count)
     bench.server.set_latency(latency)
