@@ -75,7 +75,8 @@ class Consent:
             flow = Flow.from_client_config({"installed": config}, [SCOPE], redirect_uri=redirect)
             hint = {"login_hint": self.user} if "@" in self.user else {}
             # Without `consent` a second sign-in gives no refresh token.
-            url, state = flow.authorization_url(access_type="offline", prompt="consent", **hint)
+            with _plain_loopback(self.endpoints.authorize):
+                url, state = flow.authorization_url(access_type="offline", prompt="consent", **hint)
             listener.expect(state)
             self._send_off(desk, url, listener.port)
             answered = _Wait(listener, desk, state, self.patience.total_seconds()).answer()
@@ -275,11 +276,11 @@ class _Listener:
 
 
 @contextmanager
-def _plain_loopback(token_uri: str) -> Iterator[None]:
+def _plain_loopback(url: str) -> Iterator[None]:
     """Let oauthlib, which refuses plain http, have it; the config has refused it already, save to loopback."""
     name = "OAUTHLIB_INSECURE_TRANSPORT"
     before = os.environ.get(name)
-    if token_uri.startswith("http://"):
+    if url.startswith("http://"):
         os.environ[name] = "1"
     try:
         yield

@@ -22,8 +22,9 @@ from daemon.app import App, bind, build, open_journal, set_connected
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control_server import ControlServer
-from daemon.core.errors import ConfigError, DatebookError, UsageError
+from daemon.core.errors import ConfigError, DatebookError, JournalError, UsageError
 from daemon.journal import Journal
+from daemon.leaving import leave_failure
 from daemon.lock import hold_state, hold_store
 from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
@@ -33,19 +34,16 @@ from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
 from daemon.reports import Report, trouble_of
 from daemon.setup import Setup
-from daemon.standing import Standing, standing
+from daemon.standing import standing
 from daemon.status import (
-    AccountStatus,
     CalendarState,
     CalendarStatus,
-    Health,
-    Life,
     Problem,
     Status,
-    StoreStatus,
     health,
 )
 from daemon.status_file import write_status
+from daemon.upkeep import Upkeep
 from daemon.watch import Watcher
 
 _log = structlog.get_logger("datebook.service")
@@ -165,6 +163,7 @@ class Service:
 
     def report(self, report: Report) -> None:
         """Write the status file."""
+        self._keep_up()
         if self._is_shut_out() and not self._to_restart:
             self._to_restart = True
             _log.warning("store_shut_out", answer="ends, to be started again with the store as it is now")
@@ -174,6 +173,13 @@ class Service:
                 write_status(self.places.status, self.status(report))
             except OSError as error:
                 _log.warning("status_not_written", reason=error.strerror)
+
+    def _keep_up(self) -> None:
+        keep = timedelta(days=self.app.config.keep_history_days)
+        try:
+            Upkeep(self.journal, self.clock, keep).run_if_due()
+        except (OSError, JournalError) as error:
+            _log.warning("upkeep_failed", error=type(error).__name__)
 
     def _is_shut_out(self) -> bool:
         """Whether systemd's view of the folders, made at the start, has a store that came later as read-only."""
@@ -234,58 +240,6 @@ def _patience(env: Mapping[str, str]) -> timedelta:
     """How long a worker may go without a step; $DATEBOOK_STUCK_AFTER names other seconds."""
     seconds = env.get("DATEBOOK_STUCK_AFTER", "")
     return timedelta(seconds=int(seconds)) if seconds.isdigit() and int(seconds) else LIMIT
-
-
-def leave_status(app: App) -> None:
-    """After a command that worked without a daemon: the status file says how things stand, and that none runs."""
-    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
-    moment = app.clock.now()
-    status = Status(
-        version=metadata.version("datebook"),
-        pid=os.getpid(),
-        started=moment,
-        updated=moment,
-        store=now.store,
-        accounts={
-            name: AccountStatus(last_success=_last(name, now), token_expires=app.accounts.token_expires(name))
-            for name in app.config.accounts
-        },
-        calendars=now.calendars,
-        problems=now.problems,
-        conflicts=now.conflicts,
-        by_command=True,
-    )
-    with suppress(OSError):
-        write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
-
-
-def _last(account: str, now: Standing) -> datetime | None:
-    moments = [one.last_sync for one in now.calendars.values() if one.account == account and one.last_sync]
-    return max(moments, default=None)
-
-
-def leave_failure(places: Places, error: DatebookError, clock: Clock) -> None:
-    """The daemon can't run: the status file says why, and what to do."""
-    moment = clock.now()
-    if isinstance(error, ConfigError):
-        problems = tuple(
-            Problem("config", one.message, one.cure, moment, file=error.path, line=one.line, column=one.column)
-            for one in error.problems
-        )
-    else:
-        cure = str(getattr(error, "what_to_do", "") or "Its log says more: journalctl --user -u datebook")
-        problems = (Problem("not_running", str(error), cure, moment, file=str(places.state)),)
-    status = Status(
-        version=metadata.version("datebook"),
-        pid=os.getpid(),
-        started=moment,
-        updated=moment,
-        store=StoreStatus(""),
-        state=Health.FAILED,
-        problems=problems,
-    )
-    with suppress(OSError):
-        write_status(places.status, status)
 
 
 def run(places: Places) -> int:

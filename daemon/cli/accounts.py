@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from daemon.cli.register import Commands
     from daemon.core.store import Account, CalendarInfo, Finding
 
+_BY_OAUTH = frozenset({"google", "microsoft365"})
 _CONNECT = """\
 Signs in to an account, tests the rights, and lists its calendars.
 
 An account that the config lacks is added to it first, with one calendar: by questions, or by options.
 No comment and no line of the config is changed. A password that is typed goes into the keyring, or where
 there is none into a private file of the state folder.
+
+Google and Microsoft 365 are signed in to in the browser, with a client id of your own (docs/google.md,
+docs/microsoft365.md). --no-browser prints the link instead and takes the address that the browser is sent
+to in the end. A sign-in that still works is kept; --again signs in anew.
 """
 _DISCONNECT = """\
 Stops syncing an account. Every link and every file stays; a later `datebook connect` takes up where it
@@ -44,11 +49,18 @@ def add_to(commands: Commands) -> None:
     new.add_argument("--user", help="the name that you sign in with")
     new.add_argument("--calendar", metavar="NAME", help="id, URL or display name; default: primary")
     new.add_argument("--direction", metavar="WAY", help="both, to-calendar or from-calendar; default: both")
-    secret = connect.add_argument_group("where its password is kept").add_mutually_exclusive_group()
+    secret = connect.add_argument_group(
+        "where its password, or its client's secret, is kept"
+    ).add_mutually_exclusive_group()
     secret.add_argument("--password-command", metavar="COMMAND", help="a command that prints it")
     secret.add_argument("--password-file", metavar="FILE", help="a file that holds it")
     secret.add_argument("--password-env", metavar="NAME", help="an environment variable")
     secret.add_argument("--keyring", metavar="SERVICE/USER", help="an entry of the keyring")
+    sign_in = connect.add_argument_group("Google and Microsoft 365")
+    sign_in.add_argument("--client-id", metavar="ID", help="of your own client; the options above say its secret")
+    sign_in.add_argument("--no-browser", action="store_true", help="print the link, and take the pasted answer")
+    sign_in.add_argument("--port", metavar="PORT", help="the port that the browser is sent back to; default: any")
+    sign_in.add_argument("--again", action="store_true", help="sign in anew, as somebody else for example")
     disconnect = commands.add("disconnect", _disconnect, "stop syncing an account", _DISCONNECT, json=True)
     disconnect.add_argument("account", metavar="ACCOUNT", help="its name in the config")
     calendars = commands.add("calendars", _calendars, "what an account offers", _CALENDARS, json=True)
@@ -155,7 +167,7 @@ def explain_refusal(error: SignInNeeded | Forbidden, account: AccountConfig, she
     """Say more about a refusal than the server did: two-factor login, and whom to ask."""
     from daemon.cli.admin_letter import letter, two_factors
 
-    if isinstance(error, SecretNeeded):
+    if isinstance(error, SecretNeeded) or (isinstance(error, SignInNeeded) and account.service in _BY_OAUTH):
         return
     if isinstance(error, SignInNeeded):
         shell.err.line(two_factors(account, urlsplit(account.url).hostname or ""))

@@ -12,7 +12,7 @@ from config.edit import Plain, add_entry, replace_file
 from config.load import parse_config
 from config.node import instead
 from config.schema import AccountConfig, Config, SecretRef, SecretSource, Service
-from daemon.cli import keeping
+from daemon.cli import keeping, signing_in
 from daemon.cli.accounts import as_json, explain_refusal, opened, route_of, show_calendars, show_findings
 from daemon.cli.asking import ask, ask_password, ask_which
 from daemon.cli.order import carry_out
@@ -22,6 +22,7 @@ from daemon.control import ask as ask_daemon
 from daemon.core.errors import Forbidden, SignInNeeded, UsageError
 from daemon.core.policy import Direction
 from daemon.core.store import CalendarInfo, Finding
+from daemon.sign_in import SERVICES
 
 _TRIES = 3
 _PASSWORDS = frozenset({Service.CALDAV, Service.EXCHANGE})
@@ -50,11 +51,13 @@ def connect(args: argparse.Namespace, shell: Shell) -> int:
     is_new = args.account not in config.accounts
     draft = _with_account(args, draft, shell) if is_new else _unchanged(args, draft)
     try:
-        offered, findings = _sign_in(args.account, draft, shell)
+        offered, findings = _sign_in(args, draft, shell)
         draft = _with_route(args, draft, offered, shell) if is_new or args.calendar else draft
     except BaseException:
         if draft.kept:
             keeping.drop(draft.kept)
+        if is_new and _by_oauth(draft.config.accounts[args.account]):
+            signing_in.forget(draft.config.accounts[args.account], shell)
         raise
     if draft.text.encode() != before:
         replace_file(config.path, draft.text.encode(), expected=before)
@@ -87,6 +90,8 @@ def _with_account(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft
     user = args.user or _asked(shell, "User", "--user", draft.config.owner)
     keys["user"] = user
     given = _given_secret(args)
+    if service in SERVICES:
+        return _with_client(args, draft, keys, given, shell)
     if given:
         return draft.grown("accounts", args.account, {**keys, "password": {given.source.value: given.value}})
     # What is wrong so far is said before anybody types a password.
@@ -100,6 +105,24 @@ def _with_account(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft
         keeping.drop(kept)
         raise
     return replace(grown, kept=kept)
+
+
+def _with_client(
+    args: argparse.Namespace, draft: Draft, keys: dict[str, Plain], given: SecretRef | None, shell: Shell
+) -> Draft:
+    """An account that is signed in to with its user's own client."""
+    id_ = args.client_id or _asked(shell, "Client id", "--client-id")
+    without = draft.grown("accounts", args.account, {**keys, "client": {"id": id_}})
+    if given is None and keys["service"] != Service.GOOGLE.value:
+        return without
+    kept = None
+    if given is None and shell.interactive:
+        given = kept = keeping.keep(ask_password(shell, "Client secret"), f"{args.account}-client", shell.places)
+    if given is None:
+        cure = "Say where it is: --password-command, --password-file, --password-env or --keyring."
+        raise UsageError("The client's secret is missing.", what_to_do=cure)
+    client = {"id": id_, "secret": {given.source.value: given.value}}
+    return replace(draft.grown("accounts", args.account, {**keys, "client": client}), kept=kept)
 
 
 def _service(args: argparse.Namespace, shell: Shell) -> Service:
@@ -143,13 +166,32 @@ def _given_secret(args: argparse.Namespace) -> SecretRef | None:
     return SecretRef(SecretSource.KEYRING, args.keyring) if args.keyring else None
 
 
-def _sign_in(name: str, draft: Draft, shell: Shell) -> tuple[Sequence[CalendarInfo], Sequence[Finding]]:
-    """What the account offers, and what its test found; a wrong password may be typed again."""
-    account = draft.config.accounts[name]
+def _by_oauth(account: AccountConfig) -> bool:
+    return account.service in SERVICES and account.token is None
+
+
+def _sign_in(args: argparse.Namespace, draft: Draft, shell: Shell) -> tuple[Sequence[CalendarInfo], Sequence[Finding]]:
+    """What the account offers, and what its test found. Consent is asked for where the kept one does not do."""
+    account = draft.config.accounts[args.account]
+    if not _by_oauth(account):
+        return _tested(account, draft, shell)
+    if not args.again:
+        with suppress(SignInNeeded, Forbidden):
+            return _offered(account, draft, shell)
+    signing_in.sign_in(account, args, shell)
+    return _tested(account, draft, shell)
+
+
+def _offered(account: AccountConfig, draft: Draft, shell: Shell) -> tuple[Sequence[CalendarInfo], Sequence[Finding]]:
+    with closing(opened(account.name, draft.config, shell)) as door:
+        return door.calendars(), [one for one in door.check() if one.code != "rights"]
+
+
+def _tested(account: AccountConfig, draft: Draft, shell: Shell) -> tuple[Sequence[CalendarInfo], Sequence[Finding]]:
+    """The same with what is there already; a wrong password may be typed again."""
     for tries_left in reversed(range(_TRIES)):
         try:
-            with closing(opened(name, draft.config, shell)) as door:
-                return door.calendars(), [one for one in door.check() if one.code != "rights"]
+            return _offered(account, draft, shell)
         except SignInNeeded as error:
             explain_refusal(error, account, shell)
             if not tries_left or not shell.interactive or not _may_ask(account):
