@@ -35,7 +35,7 @@ class Quirks:
     finds_by_uid: bool = True  # calendar-query can look for one UID (Google sends the whole calendar)
     stores_exactly: bool = False  # an ETag in the answer to PUT promises that the body is kept byte for byte
     suppresses_mail: bool = False  # proven: no write mails a guest
-    in_flight: int = 4
+    in_flight: int = 10  # writes at once: 1,000 of them at 100 ms each take 10 s
     read_batch: int = 100
     max_reminders: int | None = None
     holds: frozenset[Field] = HELD

@@ -16,6 +16,7 @@ from daemon.core.errors import SignInNeeded, StoreError, Unavailable
 from daemon.core.model import View
 from daemon.core.store import Capabilities, Changes, Outcome, Reading, Write
 
+_READS = 3  # batches that are read at once: each takes some megabytes until it is in the journal
 _PATIENCE = 3  # failures of the server in a row, after which the rest is not tried
 
 
@@ -50,7 +51,7 @@ class CalDavStore:
         wanted = list(dict.fromkeys(ids))
         size = self._capabilities.read_batch
         batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-        for readings in in_flight(self._reader.batch, batches, self._capabilities.in_flight):
+        for readings in in_flight(self._reader.batch, batches, min(_READS, self._capabilities.in_flight)):
             yield from readings
 
     def find(self, uid: str, token: str) -> Reading | None:  # noqa: ARG002  a UID names a create here, not its token

@@ -180,10 +180,12 @@ class Engine:
         remembered = self.journal.route(row.name) or row
 
         def hide(seen: Seen) -> Seen:
-            with self.journal.turn():
-                known = self.journal.events.by_remote(row.name, seen.ref.id)
+            concealed = conceal(seen, mode)
+            if concealed is seen:
+                return seen
+            known = self.journal.events.by_remote(row.name, seen.ref.id)
             ours = known is not None and known.origin == "file"
-            return seen if ours else conceal(seen, mode)
+            return seen if ours else concealed
 
         read = Poll(remembered, store, self.journal, self.clock, hide, self.around.progress).run()
         if not remembered.adopted:

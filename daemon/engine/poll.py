@@ -97,8 +97,8 @@ class Poll:
         name = self.route.name
         now = self.clock.now()
         _raise_if_down(readings)
-        seen = [self.conceal(reading) for reading in readings if isinstance(reading, Seen)]
         with self.journal.turn():
+            seen = [self.conceal(reading) for reading in readings if isinstance(reading, Seen)]
             self.journal.events.saw(name, seen, now.timestamp(), backlog=not self.route.adopted)
             self.journal.quarantine.readable(name, [item.ref.id for item in seen])
             for reading in readings:
