@@ -199,7 +199,7 @@ class Files:
 
     def next_due(self) -> float | None:
         """When the next file is to be looked at again."""
-        return self._db.execute("SELECT min(look_at) FROM files WHERE look_at IS NOT NULL").fetchone()[0]  # type: ignore[no-any-return]
+        return self._db.execute("SELECT min(look_at) FROM files WHERE look_at IS NOT NULL").fetchone()[0]  # type: ignore[no-any-return]  # sqlite3 hands out Any; the schema says what it is
 
     def settle(self, id_: int, rev: int) -> None:
         """What was seen up to `rev` has been settled."""
