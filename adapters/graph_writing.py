@@ -7,7 +7,8 @@ a meeting that we organise is not touched without one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -24,7 +25,7 @@ from adapters.graph_instances import WOULD_MAIL, carry_out, path_of, resume
 from adapters.graph_reading import Reader
 from adapters.graph_series import Pending, after_write, item_after, pending_for, with_property
 from adapters.outlook_properties import PENDING
-from daemon.core.errors import NotFound, Refused, VersionMismatch
+from daemon.core.errors import NotFound, Refused, SyncError, Unavailable, VersionMismatch
 from daemon.core.model import Field, Key, View
 from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
@@ -65,7 +66,11 @@ class Writer:
         item = str(event.get("id"))
         if Key(Field.REPEAT) not in write.view:
             return Written(Ref(item, changekey_of(event)))
-        return Written(self._finished(item))
+        try:
+            return Written(self._finished(item))
+        except SyncError:
+            # It is made, and whoever reads it finishes its steps or tells why not: another one must not be made.
+            return Written(Ref(item))
 
     def _new(self, write: Create, fields: Fields) -> Mapping[str, object]:
         transaction = hashlib.sha256(write.token.encode()).hexdigest()[:36]
@@ -117,7 +122,8 @@ class Writer:
             return self._with_steps(said, pending)
 
         self._set("PATCH", path_of(write.ref.id), body, whole.event)
-        return Written(self._finished(write.ref.id))
+        with _half_done():
+            return Written(self._finished(write.ref.id))
 
     def _in_place(self, write: Update, whole: Whole, fields: Fields, after: View) -> Written:
         pending = self._steps(write, whole, fields, after) if _touches_instances(write) else Pending()
@@ -129,8 +135,9 @@ class Writer:
             ref = Ref(write.ref.id, "" if whole.exceptions else changekey_of(event))
         if not pending:
             return Written(ref)
-        now = self.reader.whole(write.ref.id) if body else whole
-        carry_out(self.client, now, pending, self.owner)
+        with _half_done():
+            now = self.reader.whole(write.ref.id) if body else whole
+            carry_out(self.client, now, pending, self.owner)
         return Written(Ref(write.ref.id))
 
     def _steps(self, write: Update, whole: Whole, fields: Fields, after: View) -> Pending:
@@ -197,6 +204,17 @@ class Writer:
         """The last gate: whatever was decided above, nobody is mailed without an order."""
         if not notify and mails_somebody(event):
             raise Refused("it would mail its guests", reason=WOULD_MAIL, store=self.client.name, ref=item)
+
+
+@contextmanager
+def _half_done() -> Iterator[None]:
+    """Between the steps of a write even a look that fails leaves it uncertain what is there now."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(
+            str(error), store=error.store, ref=error.ref, after=error.after, throttled=error.throttled, uncertain=True
+        ) from error
 
 
 def _touches_instances(write: Update) -> bool:

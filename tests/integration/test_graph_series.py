@@ -10,7 +10,7 @@ import pytest
 from adapters.outlook_properties import PENDING, graph_id
 from daemon.core.errors import Refused, Unavailable, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Busy, Field, Guest, Key, Timed
-from daemon.core.store import Create, Failed, Seen, Update, Written
+from daemon.core.store import Create, Failed, Ref, Seen, Update, Written
 from tests.servers.graph_server import Trouble, serving
 from tests.servers.graph_worlds import graph_account
 
@@ -254,13 +254,21 @@ def test_a_create_that_is_cut_off_between_its_steps_is_finished_by_the_next_read
     graph.fail(Trouble.DROP_AFTER, "PATCH", skip=skip)
     write = Create("uid-1", "token-1", REVIEW)
     [(_, outcome)] = store.write([write])
-    assert isinstance(outcome, Unavailable)
+    assert outcome == Written(Ref(outcome.ref.id))
     found = store.find("uid-1", "token-1")
     assert isinstance(found, Seen)
     assert found.activity.view == REVIEW
     [(_, again)] = store.write([write])
     assert again.ref.id == found.ref.id
     assert len(graph.mailbox.events) == 1
+
+
+def test_a_look_that_fails_between_two_steps_leaves_the_write_uncertain(graph, store):
+    item = made(store)
+    graph.fail(Trouble.ANSWER, "GET", "/instances", status=503)
+    outcome = update(store, item, {Key(Field.SUBJECT, FIRST): "Kick-off", SUBJECT: "Weekly"})
+    assert isinstance(outcome, Unavailable)
+    assert outcome.uncertain
 
 
 def test_a_step_that_graph_refuses_keeps_the_item_back_with_the_reason_and_loses_nothing(graph, store):
