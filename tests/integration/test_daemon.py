@@ -114,7 +114,7 @@ def test_killed_and_started_again_it_doubles_nothing(person: Person) -> None:
     with running(person) as daemon:
         for number in range(10):
             person.write(f"call-{number}.yaml", CALL.format(who=f"Anna {number}"))
-        until(lambda: person.events())
+        until(person.events)
         daemon.kill()
         daemon.wait()
     with running(person):
