@@ -11,7 +11,7 @@ from typing import Protocol
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
-from daemon.orders import asking, conflicts, doctor, logbook, plans, syncing
+from daemon.orders import asking, conflicts, doctor, logbook, plans, syncing, undoing
 from daemon.status import Json
 
 Args = Mapping[str, Json]
@@ -34,8 +34,8 @@ ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "log": logbook.show,
     "plan": plans.plan,
     "resolve": conflicts.resolve,
-    "restore": logbook.restore,
+    "restore": undoing.restore,
     "sync": syncing.sync,
-    "undo": logbook.undo,
+    "undo": undoing.undo,
     "why": asking.why,
 }
