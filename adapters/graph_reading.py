@@ -13,12 +13,24 @@ from adapters.graph_client import GraphClient, Json, Request, query
 from adapters.graph_errors import Answer, Asked
 from adapters.graph_event import OUR_PROPERTIES, SELECT, Whole, exception_ids, kind_of, whole_of
 from adapters.graph_instances import path_of, resume
+from adapters.graph_occurrences import with_occurrences
 from adapters.outlook_properties import PENDING
-from daemon.core.errors import Forbidden, Missing, NotFound, SignInNeeded, StoreError, Unavailable, Unreadable
+from daemon.core.errors import (
+    Forbidden,
+    Missing,
+    NotFound,
+    SignInNeeded,
+    StoreError,
+    Unavailable,
+    Unreadable,
+    VersionMismatch,
+)
 from daemon.core.store import Failed, Gone, Reading, Ref, Seen
 
 _EVENT = query(select=",".join(SELECT), expand=f"{OUR_PROPERTIES},exceptionOccurrences")
-_EXCEPTION = query(select=",".join(SELECT), expand=OUR_PROPERTIES)
+_ALONE = query(select=",".join(name for name in SELECT if name != "cancelledOccurrences"), expand=OUR_PROPERTIES)
+# How Graph calls a property or an expansion that this cloud does not have.
+_UNKNOWN_OPTION = frozenset({"RequestBroker--ParseUri", "BadRequest", "ErrorInvalidUrlQuery", "ErrorInvalidProperty"})
 # What concerns every item alike is raised, not told of one.
 _OF_ALL = (Unavailable, SignInNeeded, Missing)
 
@@ -34,24 +46,24 @@ class Reader:
     owner: Owner
     copies: Copies
     moved: set[str] = field(default_factory=set)
+    names_occurrences: bool = True  # the service tells the exceptions of a series with its master
 
     def read(self, ids: Sequence[str]) -> Iterator[Reading]:
         """One reading for each id. Raises what concerns all of them, once what could be read is told."""
         for begin in range(0, len(ids), BATCH):
             part = ids[begin : begin + BATCH]
-            found = dict(zip(part, self._events(part, _EVENT), strict=True))
-            down = next((each for each in found.values() if isinstance(each, _OF_ALL)), None)
-            fit = {item: each for item, each in found.items() if not isinstance(each, _OF_ALL)}
-            yield from self._readings(fit)
-            if down is not None:
-                raise down
+            found = dict(zip(part, self._masters(part), strict=True))
+            down: list[StoreError] = []
+            yield from self._readings(found, down)
+            if down:
+                raise down[0]
 
     def whole(self, item: str) -> Whole:
         """One event with its exceptions. Raises NotFound and other StoreErrors, Unreadable."""
-        [event] = self._events([item], _EVENT)
+        [event] = self._masters([item])
         if isinstance(event, StoreError):
             raise event
-        exceptions = list(self._events(exception_ids(event), _EXCEPTION))
+        exceptions = list(self._events(exception_ids(event), _ALONE))
         return self._whole(event, exceptions)
 
     def changekey(self, item: str) -> Json:
@@ -59,21 +71,46 @@ class Reader:
         select = query(select="id,changeKey,isOrganizer,attendees")
         return self.client.ask(Request("GET", path_of(item) + select), asked=Asked.ITEM, ref=item)
 
-    def _readings(self, found: Mapping[str, Found]) -> Iterator[Reading]:
-        """The exceptions of all series among them are asked for together."""
+    def _readings(self, found: Mapping[str, Found], down: list[StoreError]) -> Iterator[Reading]:
+        """The exceptions of all series among them are asked for together. What concerns all goes to `down`."""
         wanted = {item: exception_ids(each) for item, each in found.items() if not isinstance(each, StoreError)}
         ids = list(dict.fromkeys(each for exceptions in wanted.values() for each in exceptions))
-        exceptions = dict(zip(ids, self._events(ids, _EXCEPTION), strict=True))
+        exceptions = dict(zip(ids, self._events(ids, _ALONE), strict=True))
         for item, event in found.items():
-            yield self._reading(item, event, [exceptions[each] for each in wanted.get(item, ())])
+            try:
+                yield self._reading(item, event, [exceptions[each] for each in wanted.get(item, ())])
+            except _OF_ALL as error:
+                down.append(error)
+
+    def _masters(self, ids: Sequence[str]) -> Iterator[Found]:
+        """Events with the ids of their exceptions; from a service that can't tell them, by asking for instances."""
+        if self.names_occurrences:
+            answers = self._answers(ids, _EVENT)
+            if not any(answer.code in _UNKNOWN_OPTION for answer in answers):
+                yield from self._found(ids, answers)
+                return
+            self.names_occurrences = False
+        for each in self._events(ids, _ALONE):
+            yield each if isinstance(each, StoreError) else self._with_occurrences(each)
+
+    def _with_occurrences(self, event: Json) -> Found:
+        try:
+            return with_occurrences(self.client, event, self.owner)
+        except StoreError as error:
+            return error
+        except (Unreadable, ValueError):
+            return event  # it is told as unreadable where it is read
 
     def _events(self, ids: Sequence[str], options: str) -> Iterator[Found]:
-        requests = [Request("GET", path_of(item) + options) for item in ids]
-        for item, request, answer in zip(ids, requests, send_all(self.client, requests), strict=True):
-            yield answer.body if answer.ok else self._error(answer, request, item)
+        return self._found(ids, self._answers(ids, options))
 
-    def _error(self, answer: Answer, request: Request, item: str) -> StoreError:
-        return self.client.error(answer, request, asked=Asked.ITEM, ref=item)
+    def _answers(self, ids: Sequence[str], options: str) -> Sequence[Answer]:
+        return list(send_all(self.client, [Request("GET", path_of(item) + options) for item in ids]))
+
+    def _found(self, ids: Sequence[str], answers: Sequence[Answer]) -> Iterator[Found]:
+        for item, answer in zip(ids, answers, strict=True):
+            asked = Request("GET", path_of(item))
+            yield answer.body if answer.ok else self.client.error(answer, asked, asked=Asked.ITEM, ref=item)
 
     def _reading(self, item: str, event: Found, exceptions: Sequence[Found]) -> Reading:
         try:
@@ -104,7 +141,7 @@ class Reader:
     def _whole(self, event: Json, exceptions: Sequence[Found]) -> Whole:
         for each in exceptions:
             if isinstance(each, NotFound):
-                raise Unavailable("it changed while it was read", store=self.client.name, uncertain=False)
+                raise VersionMismatch("it changed while it was read", store=self.client.name)
             if isinstance(each, StoreError):
                 raise each
         return whole_of(event, [each for each in exceptions if not isinstance(each, StoreError)], self.owner)

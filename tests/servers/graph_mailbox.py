@@ -67,6 +67,7 @@ class Knobs:
     strict_ids: bool = True  # every request must ask for immutable ids
     at_once: int = 4  # requests of one app for one mailbox
     links_to: str = ""  # nextLink and deltaLink name this address, as behind a gateway
+    names_occurrences: bool = True  # exceptionOccurrences and cancelledOccurrences are there
     finds_all: bool = True  # `ne null` in a filter on an extended property
 
 

@@ -75,6 +75,8 @@ def answer(mailbox: Mailbox, call: Call) -> tuple[int, Json]:
 
 def _event(mailbox: Mailbox, call: Call, method: str, event: Event, rest: Sequence[str]) -> tuple[int, Json]:
     if_match = call.headers.get("if-match", "")
+    if not mailbox.knobs.names_occurrences and "Occurrences" in str(call.query):
+        raise GraphError(400, "RequestBroker--ParseUri", "no such property")
     match method, rest:
         case "GET", []:
             return 200, event_json(mailbox, event, options_of(call.query, call.prefer))
