@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ VERSIONS = ("/v1.0", "/beta")
 # Ids that stay when an item moves between folders, and times in one zone, on every request.
 IMMUTABLE = 'IdType="ImmutableId"'
 PREFER = f'{IMMUTABLE}, outlook.timezone="UTC"'
+AT_ONCE = 4  # requests that Graph lets an app have under way for one mailbox, all its calendars together
 _UNAUTHORIZED = 401
 
 Json = Mapping[str, object]
@@ -63,6 +65,7 @@ class GraphClient:
     token: Callable[[], str] = field(repr=False)
     clock: Callable[[], datetime]
     name: str = ""
+    _gate: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE), repr=False)
 
     def ask(self, request: Request, *, asked: Asked, ref: str = "") -> Json:
         """The answer to one request. Raises the error that it stands for."""
@@ -116,7 +119,8 @@ class GraphClient:
         body = None if request.body is None else json.dumps(request.body, ensure_ascii=False).encode()
         if not token.isascii() or not token.isprintable():
             raise SignInNeeded("what the token's source gave is no token", what_to_do="Check `token`.", store=self.name)
-        response = self.session.request(request.method, url, body, request.headers, bearer_auth(token))
+        with self._gate:
+            response = self.session.request(request.method, url, body, request.headers, bearer_auth(token))
         return Answer(response.status, response.headers, parsed(response.body))
 
 

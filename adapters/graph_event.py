@@ -159,9 +159,11 @@ def exception_ids(event: Json) -> list[str]:
     return [_text(each, "id") for each in _list(event, "exceptionOccurrences") if isinstance(each, Mapping)]
 
 
-def mails_somebody(event: Json) -> bool:
-    """Whether a change by us would be mailed: we organise it, and somebody else is on it."""
-    return event.get("isOrganizer") is not False and bool(_list(event, "attendees"))
+def mails_somebody(event: Json, owner: Owner) -> bool:
+    """Whether a change by us would be mailed: we organise it, and somebody else, or a room, is on it."""
+    boxes = (_mailbox(each) for each in _list(event, "attendees"))
+    others = [box for box in boxes if box is None or box.email.lower() != owner.address]
+    return event.get("isOrganizer") is not False and bool(others)
 
 
 def moment_of(text: str) -> datetime | None:

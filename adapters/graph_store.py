@@ -9,7 +9,7 @@ from adapters.ews_codec import refusal
 from adapters.ews_item import EwsItem
 from adapters.ews_view import Owner
 from adapters.exchange_copies import Copies
-from adapters.graph_client import GraphClient, Request, query, segment
+from adapters.graph_client import AT_ONCE, GraphClient, Request, query, segment
 from adapters.graph_errors import Asked
 from adapters.graph_event import OUR_PROPERTIES, item_of
 from adapters.graph_feed import Feed
@@ -21,11 +21,10 @@ from daemon.core.errors import Refused, SyncError
 from daemon.core.model import View
 from daemon.core.store import Capabilities, Changes, Outcome, Reading, Remove, Write
 
-WRITES_AT_ONCE = 4  # what Graph allows an app for one mailbox
 _PAGE = 100
 
 CAPABILITIES = Capabilities(
-    in_flight=WRITES_AT_ONCE,
+    in_flight=AT_ONCE,
     read_batch=20,
     max_reminders=1,
     chooses_uid=True,
@@ -80,7 +79,7 @@ class GraphStore:
 
     def write(self, writes: Sequence[Write]) -> Iterator[tuple[Write, Outcome]]:
         """Carry out writes, four at a time."""
-        for write, outcome in in_flight(self._outcome, writes, WRITES_AT_ONCE):
+        for write, outcome in in_flight(self._outcome, writes, AT_ONCE):
             if isinstance(write, Remove) and not isinstance(outcome, SyncError):
                 self._copies.forget([write.ref.id])
             yield write, outcome

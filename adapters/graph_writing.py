@@ -202,7 +202,7 @@ class Writer:
 
     def _refuse_mail(self, event: Json, item: str, *, notify: bool) -> None:
         """The last gate: whatever was decided above, nobody is mailed without an order."""
-        if not notify and mails_somebody(event):
+        if not notify and mails_somebody(event, self.owner):
             raise Refused("it would mail its guests", reason=WOULD_MAIL, store=self.client.name, ref=item)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -431,6 +432,16 @@ def test_timed_becomes_all_day_and_timed_again(store):
     assert item.activity.view[WHEN] == AllDay(date(2026, 12, 1), 2)
     update(store, item, {WHEN: NINE})
     assert seen(store, item.ref.id).activity.view[WHEN] == NINE
+
+
+def test_two_calendars_of_one_mailbox_share_its_four_places(graph, account):
+    graph.mailbox.add_calendar("Team")
+    stores = [account.open(name) for name in ("Calendar", "Team")]
+    writes = [Create(f"uid-{number}", f"token {number}", {SUBJECT: "x", WHEN: NINE}) for number in range(30)]
+    with ThreadPoolExecutor() as pool:
+        outcomes = [pool.submit(lambda store=store: list(store.write(writes))) for store in stores]
+    assert all(isinstance(outcome, Written) for each in outcomes for _, outcome in each.result())
+    assert graph.most_at_work <= 4
 
 
 def test_no_more_than_four_requests_are_under_way_at_once(graph, store):

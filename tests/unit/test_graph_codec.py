@@ -204,9 +204,12 @@ def test_guests_are_sent_only_where_they_may_be():
         ("oleg@r.example", "optional"),
     ]
     event = shown(body)
-    assert mails_somebody(event)
-    assert not mails_somebody(event | {"isOrganizer": False})
-    assert not mails_somebody(event | {"attendees": []})
+    me = {"emailAddress": {"address": "Me@corp.example"}}
+    assert mails_somebody(event, ME)
+    assert mails_somebody(event | {"attendees": [me, {"emailAddress": None}]}, ME)
+    assert not mails_somebody(event | {"isOrganizer": False}, ME)
+    assert not mails_somebody(event | {"attendees": []}, ME)
+    assert not mails_somebody(event | {"attendees": [me]}, ME)
 
 
 @pytest.mark.parametrize(

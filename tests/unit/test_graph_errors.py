@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,3 +113,10 @@ def test_no_error_repeats_what_graph_says_in_words():
 def test_a_missing_permission_is_named():
     assert "Calendars.ReadWrite" in error(answer(403, "Authorization_RequestDenied"), Asked.CALENDAR).what_to_do
     assert "service: exchange" in error(answer(404, "MailboxNotEnabledForRESTAPI"), Asked.CALENDAR).what_to_do
+
+
+def test_an_account_is_made_without_the_heavy_libraries():
+    heavy = "{name for name in ('msal', 'exchangelib', 'requests', 'cryptography') if name in sys.modules}"
+    program = f"import sys, adapters.graph_account, adapters.microsoft_signin; print({heavy})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
