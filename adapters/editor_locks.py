@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,29 @@ _VIM_HEADER = 108  # up to b0_fname: id[2] version[10] page_size[4] mtime[4] ino
 _PID = slice(24, 28)
 _HOST = slice(68, 108)
 _EMACS = re.compile(r"(?P<user>.*)@(?P<host>[^@]*?)\.(?P<pid>\d+)(?::\d+)?", re.DOTALL)
+
+
+def quiet_folders(root: Path, folders: Iterable[str], *, swap_folders: tuple[Path, ...] = ()) -> frozenset[str]:
+    """Those of these folders in which no editor has left any lock: of their files none need be asked for."""
+    if any(_names(str(swaps)) != [] for swaps in swap_folders):
+        return frozenset()
+    return frozenset(folder for folder in folders if _has_no_locks(_names(f"{root}/{folder}")))
+
+
+def _has_no_locks(names: list[str] | None) -> bool:
+    return names is not None and not any(
+        name.startswith((".#", ".~lock.")) or (name.startswith(".") and name.endswith(_VIM_SUFFIXES)) for name in names
+    )
+
+
+def _names(folder: str) -> list[str] | None:
+    """The names in a folder, none where it is not there; None where nobody can say."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208  names alone, of many files
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return None
 
 
 def held_by(root: Path, path: str, *, host: str, swap_folders: tuple[Path, ...] = ()) -> str:

@@ -5,9 +5,9 @@ may carry the papers of other machines here: they mean nothing without their har
 
 - `new`   the new bytes, on disk before anything else. It goes away by the one rename that is the write.
 - `keep`  a second name of the new file, made before that rename. Without `new` beside it: it happened.
-- `was`   a link whose text is the version expected and the path. An update swaps `new` with the file in one
-          step; a `new` that is no longer the same file as `keep` is then what was swapped out. If it is not
-          what was expected, it is swapped back.
+- `list`  what the files of one batch are expected to be: version and path of each (an inode for each would be
+          half the cost of a write). An update swaps `new` with the file in one step; a `new` that is no longer
+          the same file as `keep` is then what was swapped out. If it is not what was expected, it is swapped back.
 - `old`   what was swapped out, after it was found to be what was expected: an editor that had it open may
           yet write into it, so it is looked at again before it goes.
 - `gone`  a file on its way to the trash; taking that name is the removal. `note` is what the trash tells of it.
@@ -19,9 +19,10 @@ Whatever a user does to the file itself afterwards, the papers stay what they ar
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -43,15 +44,19 @@ from adapters.file_names import HOME, numbered
 
 TMP = f"{HOME}/tmp"  # noqa: S108  a folder of the store, open to its owner alone
 _TOKEN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-_PAPERS = ("keep", "mark", "gone", "old", "new", "was", "note")  # the order in which they go
+_PAPERS = ("keep", "mark", "gone", "old", "new", "note")  # the order in which they go; a list goes after them all
+_LIST = "list"
 _ROUNDS = 5
 _TRIES = 10_000
 
 
 def paper(token: str, kind: str) -> str:
     """The name of one paper of a write."""
-    stem = token if _TOKEN.fullmatch(token) else digest(token.encode(errors="surrogatepass"))
-    return f"{stem}.{kind}"
+    return f"{_stem(token)}.{kind}"
+
+
+def _stem(token: str) -> str:
+    return token if _TOKEN.fullmatch(token) else digest(token.encode(errors="surrogatepass"))
 
 
 class Changed(Exception):
@@ -64,14 +69,31 @@ class Staging:
     def __init__(self, dirs: Directories, instance: str) -> None:
         self._dirs = dirs
         self.folder = dirs.folder(f"{TMP}/{instance}", make=True, mode=0o700)
+        self._wanted: dict[str, tuple[str, str]] = {}  # by stem: the version and path that are expected
+        self._unlisted: list[str] = []
 
     def prepare(self, token: str, raw: bytes, *, mode: int = 0o666, like: os.stat_result | None = None) -> None:
         """Write the new bytes aside. Not yet synced. There must be no papers of this token."""
         write_new(self.folder, paper(token, "new"), raw, mode=mode, like=like)
 
     def prepare_change(self, token: str, path: str, version: str) -> None:
-        """Note what the file is expected to be."""
-        os.symlink(f"{version} {path}", paper(token, "was"), dir_fd=self.folder)
+        """Note what the file is expected to be; on disk with the next `write_list`."""
+        self._wanted[_stem(token)] = (version, path)
+        self._unlisted.append(_stem(token))
+
+    def write_list(self) -> str:
+        """Write down what was noted, before anything is changed; the name of the list, "" for none. Not yet synced."""
+        noted = {stem: self._wanted[stem] for stem in self._unlisted if stem in self._wanted}
+        self._unlisted.clear()
+        if not noted:
+            return ""
+        first = next(iter(noted))
+        for number in range(_TRIES):
+            with suppress(FileExistsError):
+                name = f"{first}-{number}.{_LIST}"
+                write_new(self.folder, name, json.dumps(noted).encode(), mode=0o600)
+                return name
+        raise FileExistsError(first)
 
     def prepare_removal(self, token: str, path: str, version: str, note: bytes) -> None:
         """Note what is to be removed, and what the trash is to tell of it. There must be no papers of this token."""
@@ -137,17 +159,41 @@ class Staging:
             return self._settle(token)
         return any(exists(self.folder, paper(token, kind)) for kind in ("keep", "mark", "old"))
 
-    def forget(self, token: str) -> None:
-        """Let the papers of a write go, after a last look at what was swapped out."""
-        self.happened(token)
-        with suppress(FileNotFoundError):
-            self._rescue(token)
-        self.drop(token)
+    def forget(self, tokens: Iterable[str]) -> None:
+        """Let the papers of some writes go, after a last look at what was swapped out."""
+        there = set(names_in(self.folder))
+        for token in tokens:
+            kinds = [kind for kind in _PAPERS if paper(token, kind) in there]
+            if "new" in kinds or "gone" in kinds:  # cut short
+                self.happened(token)
+                kinds = list(_PAPERS)
+            if "old" in kinds:
+                with suppress(FileNotFoundError):
+                    self._rescue(token)
+            self.drop(token, kinds)
+        self._tidy()
 
-    def drop(self, token: str) -> None:
+    def drop(self, token: str, kinds: Sequence[str] = _PAPERS) -> None:
         """Take all papers away. `keep` goes first: alone it would say that the write happened."""
-        for kind in _PAPERS:
+        for kind in kinds:
             remove(self.folder, paper(token, kind))
+        self._wanted.pop(_stem(token), None)
+
+    def _tidy(self) -> None:
+        """Let the lists go of whose writes no paper is left."""
+        names = names_in(self.folder)
+        stems = {name.rpartition(".")[0] for name in names if name.rpartition(".")[2] in _PAPERS}
+        for name in names:
+            if name.endswith(f".{_LIST}") and stems.isdisjoint(self._read_list(name)):
+                remove(self.folder, name)
+
+    def _read_list(self, name: str) -> dict[str, tuple[str, str]]:
+        """A list; one that a crash cut short is empty: nothing was changed before it was whole."""
+        try:
+            read = json.loads(read_file(self.folder, name).raw)
+            return {str(stem): (str(version), str(path)) for stem, (version, path) in read.items()}
+        except (ValueError, TypeError, AttributeError, OSError):
+            return {}
 
     def inode_of(self, token: str) -> int | None:
         """The inode that a create made."""
@@ -163,11 +209,9 @@ class Staging:
     def sweep(self, keep: Collection[str]) -> None:
         """Settle and clear every write that is not to be kept; nothing of a user's is thrown away."""
         kept = {paper(token, "").removesuffix(".") for token in keep}
-        for token in self.tokens() - kept:
-            if _TOKEN.fullmatch(token):
-                self.forget(token)
+        self.forget(token for token in self.tokens() - kept if _TOKEN.fullmatch(token))
         for name in names_in(self.folder):
-            if name.rpartition(".")[2] not in _PAPERS:
+            if name.rpartition(".")[2] not in {*_PAPERS, _LIST}:
                 with suppress(OSError):
                     remove(self.folder, name)
 
@@ -179,8 +223,18 @@ class Staging:
         return False
 
     def _expected(self, token: str) -> tuple[str, str]:
-        version, _, path = os.readlink(paper(token, "was"), dir_fd=self.folder).partition(" ")
-        return version, path
+        stem = _stem(token)
+        if stem not in self._wanted:
+            lists = sorted(
+                (name for name in names_in(self.folder) if name.endswith(f".{_LIST}")),
+                key=lambda name: os.stat(name, dir_fd=self.folder, follow_symlinks=False).st_mtime_ns,
+            )
+            listed = {stem: noted for name in lists for stem, noted in self._read_list(name).items()}
+            self._wanted = listed | self._wanted
+        try:
+            return self._wanted[stem]
+        except KeyError:
+            raise FileNotFoundError(token) from None
 
     def _is_expected(self, token: str, kind: str) -> bool:
         return self._holds(self.folder, paper(token, kind), self._expected(token)[0])

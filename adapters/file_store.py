@@ -21,6 +21,7 @@ from daemon.core.model import View
 from daemon.core.store import (
     Capabilities,
     Changes,
+    Create,
     Failed,
     Gone,
     Look,
@@ -32,6 +33,7 @@ from daemon.core.store import (
     Write,
 )
 
+_FEW = 16  # files are asked for one by one; more of them, folder by folder
 _BATCH = 256  # writes that share one sync of the disk
 _CAPABILITIES = Capabilities(in_flight=1, read_batch=1000, suppresses_mail=True)
 
@@ -149,8 +151,7 @@ class FileStore:
     def forget(self, tokens: Iterable[str]) -> None:
         """Those writes are in the journal now."""
         with self._staging() as (_, staging):
-            for token in tokens:
-                staging.forget(token)
+            staging.forget(tokens)
 
     def sweep(self, keep: Collection[str]) -> None:
         """Settle and clear what a killed daemon left behind."""
@@ -212,7 +213,15 @@ class FileStore:
 
     def _carry_out(self, writes: Sequence[Write | Rewrite]) -> list[Outcome]:
         with self._staging() as (dirs, staging):
-            return Batch(dirs, staging, self._formats, self._clock(), self.held_by).carry_out(writes)
+            return Batch(dirs, staging, self._formats, self._clock(), self._editors(writes)).carry_out(writes)
+
+    def _editors(self, writes: Sequence[Write | Rewrite]) -> Callable[[str], str]:
+        """Who holds a file open; where there are many to ask for, folders without any lock are passed over."""
+        if len(writes) < _FEW:
+            return self.held_by
+        folders = {write.ref.id.rpartition("/")[0] for write in writes if not isinstance(write, Create)}
+        quiet = editor_locks.quiet_folders(self.root, folders, swap_folders=self._swap_folders)
+        return lambda path: "" if path.rpartition("/")[0] in quiet else self.held_by(path)
 
     def _read(self, dirs: Directories, path: str) -> Reading:
         version = ""

@@ -97,13 +97,15 @@ class Batch:
         staged = [_translated(_path_of(w), partial(self._stage, w, known)) for w in writes]
         ready = [step for step in staged if isinstance(step, _Ready)]
         try:
-            self._sync_new([step for step in ready if step.raw is not None])
+            self._sync_new([step for step in ready if step.raw is not None], self._staging.write_list())
         except OSError as error:  # nothing has changed yet
             for step in ready:
-                self._staging.drop(step.token)
+                self._staging.forget([step.token])
             return [translated(error, s.path) if isinstance(s, _Ready) else s for s in staged]
         outcomes = [_translated(s.path, partial(self._commit, s)) if isinstance(s, _Ready) else s for s in staged]
         self._sync_folders(len(ready))
+        if not all(isinstance(outcome, Written) for outcome in outcomes):
+            self._staging.forget(())  # what was taken back leaves no list
         return outcomes
 
     def _stage(self, write: Write | Rewrite, known: set[str]) -> _Ready | Outcome:
@@ -168,11 +170,11 @@ class Batch:
     def _patched(self, content: Content, write: Update) -> bytes:
         return self._formats.patch(content.raw, write, self._now)
 
-    def _sync_new(self, staged: Sequence[_Ready]) -> None:
+    def _sync_new(self, staged: Sequence[_Ready], listed: str) -> None:
         if len(staged) >= _MANY and sync_all(self._dirs.root):
             return
-        for step in staged:
-            sync_file(self._staging.folder, paper(step.token, "new"))
+        for name in [*(paper(step.token, "new") for step in staged), *filter(None, [listed])]:
+            sync_file(self._staging.folder, name)
         sync_folder(self._staging.folder)
 
     def _sync_folders(self, count: int) -> None:
