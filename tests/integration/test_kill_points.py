@@ -108,7 +108,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def newest(tmp_path: Path) -> Iterator[Stage]:
-    """Where one field was sent and is another one in the calendar after the kill, only its date tells the later edit."""
+    """Where one field was sent and another is in the calendar after the kill, only its date tells the later edit."""
     with stage_on(tmp_path / "newest", LocalDav(), "newest") as made:
         set_up(made)
         yield made
