@@ -74,8 +74,8 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
     if EXTRA not in fields:
         return fields
     extra = fields[EXTRA]
-    after = extra_of(replace(item, properties={EXTRA: extra if isinstance(extra, str) else ""}))
-    return {**fields, EXTRA: instance_extra_text(master, after, original)}
+    shown = extra_of(replace(item, properties={EXTRA: extra if isinstance(extra, str) else ""}))
+    return {**fields, EXTRA: instance_extra_text(master, shown, original)}
 
 
 def patched(view: View, patch: Patch) -> dict[Key, Value]:

@@ -50,7 +50,8 @@ def instance_extra(master: EwsItem, exception: EwsItem, day: date) -> Extra:
     very day counts.
     """
     said = _words(exception)
-    return replace(extra_of(master), **(_texts(said) if said.get("of") == day.isoformat() else {}))
+    words = _texts(said) if said.get("of") == day.isoformat() else {}
+    return replace(extra_of(master), **words)  # type: ignore[arg-type]  # names of text fields alone
 
 
 def instance_extra_text(master: EwsItem, extra: Extra, day: date) -> str:

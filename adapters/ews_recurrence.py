@@ -12,9 +12,9 @@ T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 
 Element = etree._Element  # noqa: SLF001  lxml gives its element type no public name
 
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEK_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY_SETS = {"Day": WEEK, "Weekday": WEEK[:5], "WeekendDay": WEEK[5:]}
-_DAYS = dict(zip(_DAY_NAMES, WEEK, strict=True))
+_DAYS = dict(zip(_WEEK_NAMES, WEEK, strict=True))
 _INDEXES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
