@@ -40,6 +40,10 @@ def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     if organised_by_others(event.activity.guests, setting.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
     if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, setting.own), Side.CALENDAR):
+        if not setting.route.receives:
+            return Decision(
+                verdicts.REMEMBERED, (Unlink("the file was removed; edited in the calendar", tombstone=True),)
+            )
         return _restore_file(file, event, setting)
     return _delete_event(file, event, setting)
 
@@ -89,6 +93,8 @@ def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> 
     if setting.shared and not _ours(file, event, setting):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event left a guest's calendar", tombstone=True),))
     if has_edits(base, file.activity.view, Side.FILE):
+        if not setting.route.sends:
+            return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; edited here", tombstone=True),))
         return _restore_event(file, event, setting)
     return _follow(file, setting.route.on_calendar_delete)
 
