@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -106,7 +107,19 @@ class GraphAccount:
             for each in _values(page)
             if isinstance(each.get("id"), str)
         ]
+        if found and not any(each.info.primary for each in found):
+            found = [self._marked(each) for each in found]
         return sorted(found, key=lambda each: (not each.info.primary, each.info.name.casefold()))
+
+    @functools.cached_property
+    def _primary(self) -> str:
+        """The id of the mailbox's own calendar, where the list does not mark it."""
+        request = Request("GET", f"/me/calendar{query(select='id')}")
+        return str(self._client.ask(request, asked=Asked.CALENDAR).get("id"))
+
+    def _marked(self, calendar: _Calendar) -> _Calendar:
+        primary = calendar.info.id == self._primary
+        return replace(calendar, info=replace(calendar.info, primary=primary))
 
     def _check_clock(self) -> Iterator[Finding]:
         said = self._client.send(Request("GET", f"/me/calendars{query(select='id', top='1')}")).headers.get("date", "")

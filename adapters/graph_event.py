@@ -186,12 +186,12 @@ def _zone(event: Json, master: Json | None) -> tuple[str, dict[str, str]]:
     said = [_text(event, "originalStartTimeZone"), _text(event, "recurrence", "range", "recurrenceTimeZone")]
     if master is not None:
         said += [_text(master, "originalStartTimeZone"), _text(master, "recurrence", "range", "recurrenceTimeZone")]
-    name = next((each for each in said if iana_zone(each) or is_iana(each)), next(filter(None, said), ""))
+    bare = EwsItem("", "", properties=properties)
+    extra = extra_of(bare)
+    name = next((each for each in said if iana_zone(each) or is_iana(each)), next(filter(None, said), extra.zone))
     if not is_iana(name):
         return name, properties
     zone_id = windows_zone(name) or name
-    bare = EwsItem("", "", properties=properties)
-    extra = extra_of(bare)
     if master is not None or extra.zone or name == zone_id or event.get("isAllDay") is True:
         return zone_id, properties
     return zone_id, dict(with_extra(bare, replace(extra, zone=name)).properties)

@@ -93,6 +93,13 @@ def test_a_calendar_is_opened_by_name_id_or_as_primary(graph, account):
     assert account.open("primary").identity == account.open("Calendar").identity != account.open("Team").identity
 
 
+def test_the_primary_calendar_is_found_where_the_list_does_not_mark_it(graph, account):
+    default = graph.mailbox.calendars[graph.mailbox.default]
+    graph.mailbox.add_calendar("Another")
+    default.default = False
+    assert account.open("primary").identity == f"graph:{default.id}"
+
+
 def test_an_unknown_calendar_is_refused_with_the_names_of_those_that_are_there(account):
     with pytest.raises(Missing, match="'Calendar'"):
         account.open("Nope")

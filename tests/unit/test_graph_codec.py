@@ -125,6 +125,12 @@ def test_the_name_of_a_zone_is_never_replaced_by_a_round_trip(zone):
     assert read(windows).view[WHEN] == when
 
 
+def test_the_zone_that_we_wrote_counts_where_graph_does_not_tell_one():
+    when = Timed(datetime(2026, 7, 1, 10, 0), "America/New_York", timedelta(hours=1))
+    event = shown(sent({WHEN: when})) | {"originalStartTimeZone": None}
+    assert read(event).view[WHEN] == when
+
+
 def test_a_zone_that_somebody_chose_in_outlook_is_believed():
     event = shown(sent({})) | {"originalStartTimeZone": "Tokyo Standard Time"}
     assert read(event).view[WHEN] == Timed(datetime(2026, 11, 30, 16, 0), "Asia/Tokyo", timedelta(hours=1))
