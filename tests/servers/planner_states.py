@@ -195,9 +195,9 @@ def _event(state: State) -> EventNow:
     return EventNow(activity, Ref("/1", '"1"'), modified, gone=state.event == "gone", backlog=state.from_before)
 
 
-def every(state: State, **domains: object) -> list[State]:
-    """The product of some domains over a state."""
-    states = [state]
+def every(*starts: State, **domains: object) -> list[State]:
+    """The product of some domains over some states."""
+    states = list(starts)
     for name, domain in domains.items():
         states = [replace(one, **{name: value}) for one in states for value in domain]  # type: ignore[attr-defined]
     return states
