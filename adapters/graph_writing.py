@@ -29,7 +29,9 @@ from daemon.core.errors import NotFound, Refused, SyncError, Unavailable, Versio
 from daemon.core.model import Field, Key, View
 from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
-_UNKNOWN_ZONE = "TimeZoneNotSupportedException"
+# What Graph answers where it does not know an IANA name, or thinks that start and end differ in their zones.
+_ZONE_TROUBLE = frozenset({"TimeZoneNotSupportedException", "ErrorInvalidParameter", "ErrorPropertyValidationFailure"})
+_NO_RIGHT = 403
 
 
 @dataclass(slots=True)
@@ -165,21 +167,23 @@ class Writer:
         return whole
 
     def _set(self, method: str, path: str, body: Callable[[], Mapping[str, object]], event: Json | None = None) -> Json:
-        """Send a write; where Graph does not know a zone's IANA name, zones are said in Windows's words from now on."""
+        """Send a write; where Windows's words for its zones are taken and IANA's are not, they are used from now on."""
         expected = etag_of(event) if event is not None else ""
         request = Request(method, path, body(), if_match=expected)
         answer = self.client.send(request)
-        if answer.code == _UNKNOWN_ZONE and not self.windows_zones:
+        if answer.code in _ZONE_TROUBLE and "start" in (request.body or {}) and not self.windows_zones:
             self.windows_zones = True
-            request = Request(method, path, body(), if_match=expected)
-            answer = self.client.send(request)
+            again = self.client.send(Request(method, path, body(), if_match=expected))
+            self.windows_zones = again.ok
+            answer = again if again.ok else answer
         if not answer.ok:
             raise self._refusal(answer, request, event)
         return answer.body
 
     def _refusal(self, answer: Answer, request: Request, event: Json | None) -> Exception:
         ref = "" if event is None else str(event.get("id"))
-        asked = Asked.CALENDAR if event is None else Asked.ITEM
+        # A 404 of a new event is about its calendar; a 403 of any is about who may write here.
+        asked = Asked.CALENDAR if event is None and answer.status != _NO_RIGHT else Asked.ITEM
         error = self.client.error(answer, request, asked=asked, ref=ref)
         if isinstance(error, NotFound):
             return VersionMismatch("it is gone", store=self.client.name, ref=ref)

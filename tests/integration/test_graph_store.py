@@ -332,7 +332,9 @@ def test_no_reminder_is_made_that_nobody_asked_for(graph, store):
     assert Key(Field.REMINDERS) not in item.activity.view
 
 
-def test_a_zone_name_that_graph_does_not_take_is_said_in_windows_words(graph, store):
+@pytest.mark.parametrize("error", ["TimeZoneNotSupportedException", "ErrorPropertyValidationFailure"])
+def test_a_zone_name_that_graph_does_not_take_is_said_in_windows_words(graph, store, error):
+    graph.mailbox.knobs.zone_error = error
     graph.mailbox.knobs.iana_names = False
     item = create(store)
     assert item.activity.view[WHEN] == NINE

@@ -108,6 +108,7 @@ def test_a_calendar_that_can_not_be_written_refuses_the_write_with_the_cure(grap
     account = graph_account(graph)
     outcome = write(account.open("Holidays"), new())
     assert isinstance(outcome, Forbidden)
+    assert "direction: from-calendar" in outcome.what_to_do
     account.close()
 
 

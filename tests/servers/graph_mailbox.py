@@ -62,6 +62,7 @@ class Knobs:
     delta_exceptions: bool = False  # events/delta tells of exceptions too
     duplicates: bool = False  # each event comes twice in a round
     checks_if_match: bool = True
+    zone_error: str = "TimeZoneNotSupportedException"
     iana_names: bool = True  # IANA names are taken; else Windows's alone
     tells_windows_names: bool = False  # originalStartTimeZone is always Windows's
     strict_ids: bool = True  # every request must ask for immutable ids
@@ -328,7 +329,7 @@ class Mailbox:
             if creating and name not in body:
                 raise GraphError(400, "ErrorInvalidRequest", f"{name} is required.")
             if name in body and not self.knows_zone(body[name]["timeZone"]):
-                raise GraphError(400, "TimeZoneNotSupportedException", body[name]["timeZone"])
+                raise GraphError(400, self.knobs.zone_error, body[name]["timeZone"])
 
     def knows_zone(self, name: str) -> bool:
         return name in MS_TIMEZONE_TO_IANA_MAP or (self.knobs.iana_names and name in _ZONES)
