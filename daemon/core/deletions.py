@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from daemon.core import verdicts
-from daemon.core.fields import moved
+from daemon.core.fields import default, effective, equal, moved, said
 from daemon.core.gates import mail_gate
 from daemon.core.making import make_event
-from daemon.core.model import Base, Blank, Field, Key, Pair, View, when_of
+from daemon.core.model import Base, Blank, Field, Half, Key, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.plan import (
     CreateFile,
@@ -165,6 +165,15 @@ def has_edits(base: Base, view: View, side: Side) -> bool:
         half = pair.file if side is Side.FILE else pair.calendar
         if half is Blank.UNHELD or key in base.overlay or (lost_date and key.field is Field.WHEN):
             continue
-        if moved(key, half, view.get(key)):
+        if moved(key, half, view.get(key)) and not _spelt_out(key, half, view):
             return True
     return False
+
+
+def _spelt_out(key: Key, half: Half, view: View) -> bool:
+    """Whether a side only says, or no longer says, what is the default anyway (Google adds STATUS:CONFIRMED)."""
+    if half is Blank.UNKNOWN or key.instance is not None:
+        return False
+    then = said(half)
+    shown = default(view, key.field) if then is None else then
+    return equal(key, shown, effective(view, key))
