@@ -150,7 +150,7 @@ def _calendar_findings(calendars: Sequence[CalendarInfo]) -> Iterator[Finding]:
     if not calendars:
         yield Finding("calendars", ok=False, message="no calendar for events", cure="Make one on the server.")
         return
-    yield Finding("calendars", ok=True, message=f"{len(calendars)} calendar(s)")
+    yield Finding("calendars", ok=True, message=f"{len(calendars)} calendar{'s' * (len(calendars) != 1)}")
     for info in calendars:
         if info.writable is False:
             cure = "Ask its owner for the right to write, or set `direction: from-calendar`."
