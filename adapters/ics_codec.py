@@ -12,13 +12,13 @@ from adapters.ics_lines import add, put
 from adapters.ics_local import DONE_LINE, local_lines
 from adapters.ics_patch import Patcher, put_uid
 from adapters.ics_series import Series, load
-from adapters.ics_split import split
+from adapters.ics_split import join, split
 from adapters.ics_values import escape, unescape, write_moment
 from adapters.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
 
-__all__ = ["compose", "patch", "peek_uid", "problems", "read", "say", "split"]
+__all__ = ["compose", "join", "patch", "peek_uid", "problems", "read", "say", "split"]
 
 _PRODID = "-//Datebook//Datebook//EN"
 

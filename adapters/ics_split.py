@@ -1,4 +1,4 @@
-"""A calendar with many events, taken apart into objects of one activity each."""
+"""A calendar with many events, taken apart into objects of one activity each, and put together of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from adapters.content_lines import Component, Line, parse
 from adapters.ics_values import unescape
 
 LARGEST_CALENDAR = 512 * 1024 * 1024  # bytes: decades of a busy life
+_EMPTY = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Datebook//Datebook//EN\r\nEND:VCALENDAR\r\n"
 _HEADER = frozenset({b"VERSION", b"PRODID", b"CALSCALE"})
 _TZID = re.compile(rb";TZID=(\"[^\"]*\"|[^:;,\r\n]*)", re.IGNORECASE)
 _FOLD = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
@@ -26,6 +27,24 @@ def split(raw: bytes) -> list[tuple[str, bytes]]:
             uid = _uid(event)
             found.setdefault((id(calendar), uid or id(event)), (uid, calendar, []))[2].append(event)
     return [(uid, b"".join(_object(calendar, events))) for uid, calendar, events in found.values()]
+
+
+def join(objects: Iterable[bytes]) -> bytes:
+    """One calendar of many objects, with each zone once."""
+    whole: Component | None = None
+    zones: set[bytes] = set()
+    for raw in objects:
+        for calendar in parse(raw).components(b"VCALENDAR"):
+            if whole is None:
+                whole = Component(b"VCALENDAR", calendar.begin, calendar.end)
+                whole.body += [each for each in calendar.body if isinstance(each, Line)]
+            for each in calendar.body:
+                if not isinstance(each, Component) or (each.name == b"VTIMEZONE" and _named(each) in zones):
+                    continue
+                if each.name == b"VTIMEZONE":
+                    zones.add(_named(each))
+                whole.body.append(each)
+    return whole.dump() if whole else _EMPTY
 
 
 def _uid(event: Component) -> str:

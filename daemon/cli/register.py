@@ -5,7 +5,20 @@ from __future__ import annotations
 import argparse
 from typing import Any, Protocol
 
-from daemon.cli import accounts, asking_about, check, demo, doctor, init, new, service, status, syncing
+from daemon.cli import (
+    accounts,
+    asking_about,
+    carrying,
+    check,
+    completion,
+    demo,
+    doctor,
+    init,
+    new,
+    service,
+    status,
+    syncing,
+)
 from daemon.cli.shell import Run
 
 _DESCRIPTION = """\
@@ -53,7 +66,20 @@ def parser() -> argparse.ArgumentParser:
     _add_places(whole, default=None)
     whole.add_argument("--version", action=_Version, nargs=0, help="show the version")
     commands = Commands(whole)
-    for group in (init, accounts, syncing, status, asking_about, new, check, doctor, service, demo):
+    for group in (
+        init,
+        accounts,
+        syncing,
+        status,
+        asking_about,
+        carrying,
+        new,
+        check,
+        doctor,
+        service,
+        completion,
+        demo,
+    ):
         group.add_to(commands)
     return whole
 

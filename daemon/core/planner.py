@@ -92,6 +92,11 @@ def plan_watched() -> Decision:
     return Decision(verdicts.WATCHED, (Link({}, {}, "the same meeting as in another calendar"),))
 
 
+def plan_succession() -> Decision:
+    """The leading event is gone, and the same meeting still stands in another calendar: that one leads from now on."""
+    return Decision(verdicts.WATCHED, (Unlink("it still stands in another calendar", tombstone=True),))
+
+
 def plan_meeting(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """Decide on a file and an event with one uid that are not linked; a file that is to be in no calendar stays so."""
     if file.choice.route is None and file.choice.verdict is not None:

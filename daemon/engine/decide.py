@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from daemon.core import verdicts
+from daemon.core import planner, verdicts
 from daemon.core.guard import Recent, brake, deletes, edits
 from daemon.core.model import Base
 from daemon.core.pairing import Candidate, pair_up
@@ -19,7 +19,6 @@ from daemon.core.plan import (
     UpdateEvent,
     UpdateFile,
 )
-from daemon.core.planner import plan_event, plan_file, plan_likeness, plan_link, plan_meeting, plan_moved, plan_watched
 from daemon.core.policy import Backlog
 from daemon.core.setting import EventNow, FileNow, Setting, others
 from daemon.engine.look import Router, homes
@@ -127,11 +126,11 @@ class Decider:
         if now.choice.route != name or self._would_mail(links):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
-            return Unit(file, meeting, plan_meeting(now, self._event_now(meeting), self.setting))
+            return Unit(file, meeting, planner.plan_meeting(now, self._event_now(meeting), self.setting))
         twin = self.journal.events.get(alike) if alike is not None else None
         if twin is not None:
-            return Unit(file, twin, plan_likeness(now, self._event_now(twin), self.setting))
-        decision = plan_file(now, self._tombstone(file), self.setting)
+            return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.setting))
+        decision = planner.plan_file(now, self._tombstone(file), self.setting)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, decision))
 
     def _same_uid(self, uid: str) -> EventRow | None:
@@ -148,14 +147,14 @@ class Decider:
         if files and not event.gone:
             return Unit(files[0], event, self._met(files[0], now))
         found = self.journal.tombstones.get(self.setting.route.name, event.uid)
-        decision = plan_event(now, found[0] if found else None, self.setting)
+        decision = planner.plan_event(now, found[0] if found else None, self.setting)
         return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
 
     def _met(self, file: FileRow, event: EventNow) -> Decision:
         """An event of which the folder has the file already."""
         if any(link.role == "primary" for link in self.journal.events.of_file(file.id)):
-            return plan_watched()
-        return plan_meeting(self._file_now(file), event, self.setting)
+            return planner.plan_watched()
+        return planner.plan_meeting(self._file_now(file), event, self.setting)
 
     def _would_mail(self, links: Sequence[EventRow]) -> bool:
         """Whether an activity stands in another calendar with guests, who would be told if it were moved."""
@@ -167,9 +166,11 @@ class Decider:
     def _linked(self, file: FileRow, event: EventRow) -> Unit:
         base = event.base or Base()
         file_now, event_now = self._file_now(file), self._event_now(event)
-        decision = plan_link(base, file_now, event_now, self.setting)
+        if event.gone and event.role == "primary" and self._is_watched(file):
+            return Unit(file, event, planner.plan_succession())
+        decision = planner.plan_link(base, file_now, event_now, self.setting)
         if decision.verdict.code == "moving" and self._stands_elsewhere(file):
-            decision = plan_moved(event_now, self.setting)
+            decision = planner.plan_moved(event_now, self.setting)
         decision = self._unless_ping_pong(file, decision)
         return Unit(file, event, self._unless_quarantined("file", file.id, file.rev, decision))
 
@@ -183,6 +184,10 @@ class Decider:
                 if self.journal.history.repeats(file.id, side.value, text, since) >= _REPEATS:
                     return Decision(verdicts.PING_PONG, not_before=self.setting.now + _PING_PONG)
         return decision
+
+    def _is_watched(self, file: FileRow) -> bool:
+        """Whether the same meeting stands in another calendar too."""
+        return any(link.role == "watched" and not link.gone for link in self.journal.events.of_file(file.id))
 
     def _stands_elsewhere(self, file: FileRow) -> bool:
         name = self.setting.route.name

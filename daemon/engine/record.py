@@ -65,8 +65,21 @@ class Recorder:
         row = self.journal.files.get(file)
         if row is None:
             return
+        self._succeed(file, is_there=row.missing is None)
         if (row.missing is not None or not row.path) and not self.journal.events.of_file(file):
             self.journal.files.forget(file)
+
+    def _succeed(self, file: int, *, is_there: bool) -> None:
+        """With no leading link any more, a watched event is met anew; the file of a removed one does not come back."""
+        links = self.journal.events.of_file(file)
+        if any(link.role != "watched" for link in links):
+            return
+        for link in links:
+            self.journal.events.unlink(link.id)
+            if is_there:
+                self.journal.events.touch(link.id)
+            else:
+                self.journal.tombstones.put(link.route, link.uid, link.remote, "the file was removed", self.now)
 
     def unlinked(self, event: EventRow, reason: str, *, tombstone: bool) -> None:
         """They are no longer kept in step; nothing is deleted."""

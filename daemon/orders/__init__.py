@@ -11,7 +11,7 @@ from typing import Protocol
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
-from daemon.orders import asking, conflicts, doctor, logbook, plans, syncing, undoing
+from daemon.orders import asking, carrying, conflicts, doctor, logbook, plans, syncing, undoing
 from daemon.status import Json
 
 Args = Mapping[str, Json]
@@ -30,6 +30,8 @@ ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "connect": plans.connect,
     "disconnect": plans.disconnect,
     "doctor": doctor.doctor,
+    "export": carrying.give_out,
+    "import": carrying.take_in,
     "list": asking.list_activities,
     "log": logbook.show,
     "plan": plans.plan,
