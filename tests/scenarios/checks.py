@@ -220,9 +220,8 @@ def _list(story: Story, wanted: Mapping[str, Any]) -> None:
 
 
 def _export(story: Story, wanted: Sequence[str]) -> None:
-    """The file that was exported has these lines."""
-    (path,) = story.root.glob("export.*")
-    lines = path.read_text().splitlines()
+    """What was exported has these lines."""
+    lines = str(story.reply.data["text"]).splitlines()
     for line in wanted:
         assert line in lines, lines
 

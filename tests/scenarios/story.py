@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from adapters.ics_codec import split
 from daemon.control import Reply
 from tests.scenarios import replicator
 from tests.scenarios.calendars import Calendar, people_of
@@ -160,10 +161,12 @@ class Story:
         self._order("restore", {"file": path}, "")
 
     def do_import(self, path: str, code: str) -> None:
-        self._order("import", {"files": [str(self.root / path)]}, code)
+        objects = [raw.decode() for _, raw in split((self.root / path).read_bytes().replace(b"\n", b"\r\n"))]
+        preview = code == "preview"
+        self._order("import", {"objects": objects, "preview": preview}, "" if preview else code)
 
     def do_export(self, value: str) -> None:
-        self._order("export", {"format": value, "output": str(self.root / f"export.{value}")}, "")
+        self._order("export", {"format": value}, "")
 
     def do_disconnect(self, account: str) -> None:
         self._order("disconnect", {"account": account}, "")
