@@ -186,3 +186,22 @@ def test_a_meeting_that_somebody_else_organises_is_read_only(office: Office) -> 
     assert item.text("Subject") == "Board meeting"
     said = json.loads(office.run("why", str(path), "--json")[1])
     assert (said["state"], said["code"]) == ("read_only", "not_organiser")
+
+
+def test_connect_signs_in_lists_the_calendars_and_refuses_the_cloud_with_the_cure(office: Office) -> None:
+    code, said = office.run("connect", "office")
+    assert code == 0
+    assert "Calendar (primary)" in said
+    cloud = ("--service", "exchange", "--url", "https://outlook.office365.com/EWS/Exchange.asmx")
+    code, said = office.run("connect", "other", *cloud, "--user", "me@corp.example", "--password-env", "X")
+    assert code == 2
+    assert "microsoft365" in said
+
+
+def test_connect_without_an_address_asks_the_mail_domain_and_says_what_to_do_when_it_is_silent(office: Office) -> None:
+    before = (office.root / "config.yaml").read_text()
+    new = ("connect", "other", "--service", "exchange", "--user", "me@corp.invalid")
+    code, said = office.run(*new, "--password-env", "DATEBOOK_TEST_PASSWORD")
+    assert code == 1
+    assert "--url" in said
+    assert (office.root / "config.yaml").read_text() == before
