@@ -20,7 +20,7 @@ from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
 from tests.servers.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("systemd")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 CALL = "subject: Call {who}\ntype: call\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 CONFIG = """\
 store: ~/Datebook

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shlex
@@ -35,17 +36,23 @@ def tree() -> Path:
         raise CannotBoot("only root can boot a system with systemd-nspawn")
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     made = TREES / suite
+    TREES.mkdir(exist_ok=True)
+    with (TREES / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker of the tests may be at it
+        _make(made, suite)
+    return made
+
+
+def _make(made: Path, suite: str) -> None:
     _install_tools(made)
     if not (made / "datebook-made").exists():
         shutil.rmtree(made, ignore_errors=True)
-        made.parent.mkdir(exist_ok=True)
         # What a crash would lose is made again: no write waits for the disk.
         _run(["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(made)], "make a tree")
         shutil.rmtree(made / "var" / "cache" / "apt", ignore_errors=True)
         (made / "etc" / "machine-id").unlink(missing_ok=True)
         (made / "root").chmod(0o711)  # a Python may be below it
         (made / "datebook-made").touch()
-    return made
 
 
 def _install_tools(made: Path) -> None:
@@ -80,8 +87,8 @@ class Machine:
     log: Path = field(default_factory=lambda: TREES / f"boot-{os.getpid()}.log")
 
     def __enter__(self) -> Self:
-        command = ["systemd-nspawn", f"--directory={self.root}", f"--machine=datebook-{os.getpid()}"]
-        command += ["--register=no", "--keep-unit", "--volatile=overlay", "--quiet", "--console=pipe", "--boot"]
+        command = ["systemd-nspawn", f"--directory={self._overlaid()}", f"--machine=datebook-{os.getpid()}"]
+        command += ["--register=no", "--keep-unit", "--quiet", "--console=pipe", "--boot"]
         command += [f"--bind-ro={path}:{path}:norbind" for path in mounted()]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -91,6 +98,21 @@ class Machine:
             self.stop()
             raise
         return self
+
+    def _overlaid(self) -> Path:
+        """The tree under a layer in memory, of this process alone: nspawn lets nobody else boot the same folder."""
+        layer, merged = self._layer, self._layer / "merged"
+        layer.mkdir(exist_ok=True)
+        _run(["mount", "-t", "tmpfs", "tmpfs", str(layer)], "mount a tmpfs")
+        for folder in ("upper", "work", "merged"):
+            (layer / folder).mkdir()
+        options = f"lowerdir={self.root},upperdir={layer}/upper,workdir={layer}/work"
+        _run(["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], "mount an overlay")
+        return merged
+
+    @property
+    def _layer(self) -> Path:
+        return TREES / f"layer-{os.getpid()}"
 
     def _wait_until_up(self) -> None:
         until = time.monotonic() + _BOOT_LIMIT
@@ -119,6 +141,11 @@ class Machine:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+        for mounted in (self._layer / "merged", self._layer):
+            subprocess.run(["umount", "--lazy", str(mounted)], capture_output=True, check=False)
+        if self._layer.exists():
+            self._layer.rmdir()
+        self.log.unlink(missing_ok=True)
 
     def path(self, inside: str) -> Path:
         """A path of that system, as this one reaches it."""
