@@ -36,6 +36,12 @@ class BareRefusal(Refused):
     """403 without a reason for one event, where the calendar itself answers: the event, or a limit of writes."""
 
 
+def _is_stored(response: Response) -> bool:
+    """Whether the server has carried a write out. A login page says 200 too, and has stored nothing."""
+    is_page = response.headers.get("content-type", "").strip().lower().startswith("text/html")
+    return response.status in _STORED and not (is_page and response.status == OK)
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Carries out writes, one by one; several threads may use it at once."""
@@ -75,7 +81,7 @@ class Writer:
         item = self.collection.id + self.quirks.name(write.uid)
         condition = {"If-None-Match": "*"} if self.quirks.conditional_create else {}
         response = self._put(item, body, condition)
-        if response.status in _STORED:
+        if _is_stored(response):
             return self._written(item, body, response)
         if response.status == _PRECONDITION_FAILED and not conditions_named(response):
             return self._there_already(item, write, body)
@@ -116,7 +122,7 @@ class Writer:
             client_schedules=self._schedules(write),
         )
         response = self._put(write.ref.id, body, {"If-Match": write.ref.version})
-        if response.status in _STORED:
+        if _is_stored(response):
             return self._written(write.ref.id, body, response)
         if response.status in {NOT_FOUND, GONE}:
             return self._mismatch("it is no longer there", write.ref.id)
@@ -139,7 +145,7 @@ class Writer:
             if current != version:
                 return self._mismatch("it changed since it was read", item)
         response = self.collection.send("DELETE", item, headers={"If-Match": version})
-        if response.status in _STORED or response.status in {NOT_FOUND, GONE}:
+        if _is_stored(response) or response.status in {NOT_FOUND, GONE}:
             return Written(Ref(item))
         return self._error(response, item)
 
@@ -173,6 +179,9 @@ class Writer:
         return VersionMismatch(f"{what}", store=self.collection.store, ref=item)
 
     def _error(self, response: Response, item: str) -> StoreError:
+        if response.status in _STORED:
+            what = "a web page answered in the server's place: is there a login page between?"
+            return Unavailable(what, store=self.collection.store, ref=item)
         error = self.collection.error(response, item, changing=True)
         if isinstance(error, Missing):
             # 404 for a PUT or DELETE that is about an item means that its calendar is not there.

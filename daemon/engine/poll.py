@@ -18,6 +18,7 @@ from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, Trouble
 
 _AT_ONCE = 200  # readings in one transaction
+_DOUBTS = 5  # short listings in a row, after which the cursor moves all the same
 _ASK_AGAIN = timedelta(minutes=5)  # the first retry of an id that can't be read; doubled each time
 _ASK_AT_MOST = timedelta(hours=24)
 
@@ -34,6 +35,8 @@ class Poll:
     progress: Callable[[int], None]
     read: int = 0
     wanted: dict[str, str] = field(default_factory=dict)  # id -> version, to be read
+    absent: frozenset[str] = frozenset()  # known ids that a whole listing left out
+    proven: bool = True  # whether all of those are gone indeed
 
     def run(self) -> int:
         """Ask for changes and record them; returns how many items were read. Raises StoreError."""
@@ -49,8 +52,21 @@ class Poll:
         for readings in _chunks(self.store.read(list(self.wanted)) if self.wanted else iter(())):
             self._record(readings)
             self.progress(len(readings))
-        self.journal.set_route(self.route.name, cursor=changes.cursor)
+        if self._is_believed(changes):
+            self.journal.set_route(self.route.name, cursor=changes.cursor)
         return self.read
+
+    def _is_believed(self, changes: Changes) -> bool:
+        """Whether the cursor may move. A whole listing that leaves out what is there may hide what is new, too.
+
+        A calendar that always does that is believed in the end: its new items come with its feed.
+        """
+        key = f"short listings of {self.route.name}"
+        doubts = int(self.journal.get_meta(key) or 0)
+        if not changes.complete or (self.proven and not doubts):
+            return True
+        self.journal.set_meta(key, "0" if self.proven else str(doubts + 1))
+        return self.proven or doubts + 1 >= _DOUBTS
 
     def _changes(self) -> Changes:
         try:
@@ -86,6 +102,7 @@ class Poll:
             self.wanted[ref.id] = ref.version
         listed = {ref.id for ref in changes.items}
         absent = [id_ for id_ in known if id_ not in listed] if changes.complete else []
+        self.absent = frozenset(absent)
         retry = [id_ for id_, (_, trouble) in unreadable.items() if trouble.retry <= now]
         for id_ in (*unread, *gone, *absent, *retry):
             if id_ not in delivered:
@@ -99,6 +116,7 @@ class Poll:
         _raise_if_down(readings)
         with self.journal.turn():
             seen = [self.conceal(reading) for reading in readings if isinstance(reading, Seen)]
+            self.proven = self.proven and not any(item.ref.id in self.absent for item in seen)
             self.journal.events.saw(name, seen, now.timestamp(), backlog=not self.route.adopted)
             self.journal.quarantine.readable(name, [item.ref.id for item in seen])
             for reading in readings:
