@@ -56,6 +56,8 @@ class ExchangeAccount:
         zone: str = "UTC",
         name: str = "",
         timeout: float = 30.0,
+        recall: Callable[[], str] = lambda: "",
+        remember: Callable[[str], None] = lambda _: None,
     ) -> None:
         refuse_cloud(url)
         self._address = address or user
@@ -64,6 +66,7 @@ class ExchangeAccount:
             raise UsageError(f"{user!r} is no mail address", what_to_do=cure)
         self._url, self._user, self._secret, self._bearer, self._ca = url, user, secret, bearer, ca
         self._zone, self._timeout = zone, timeout
+        self._recall, self._remember = recall, remember
         self._name = name or (urlsplit(url).hostname or "")
         self._opened: Wire | None = None
 
@@ -118,6 +121,8 @@ class ExchangeAccount:
                     zone=self._zone,
                     name=self._name,
                     timeout=self._timeout,
+                    recall=self._recall,
+                    remember=self._remember,
                 )
             )
         return self._opened

@@ -30,7 +30,7 @@ from exchangelib.errors import (
 from exchangelib.protocol import BaseProtocol, FailFast
 from exchangelib.services.common import EWSAccountService
 from exchangelib.transport import GSSAPI, NOAUTH
-from exchangelib.version import EXCHANGE_2013, EXCHANGE_2016, Version
+from exchangelib.version import EXCHANGE_2013, EXCHANGE_2016, Build, Version
 from lxml import etree
 
 from adapters.ews_recurrence import Element
@@ -39,6 +39,7 @@ from adapters.exchange_errors import SIGN_IN, error_of, error_of_status
 from adapters.windows_zones import windows_zone
 from daemon.core.errors import Forbidden, SignInNeeded, StoreError, Unavailable
 
+_BUILD_NUMBERS = 4  # 15.2.1748.10
 _XML_FAULT = 500  # Exchange sends SOAP faults with this status
 _TOKEN = "Datebook-Token"  # noqa: S105  a header that never leaves: the adapter makes Authorization of it
 
@@ -56,6 +57,8 @@ class Login:
     zone: str = "UTC"
     name: str = ""
     timeout: float = 30.0
+    recall: Callable[[], str] = lambda: ""  # how this server took the login before: "ntlm 15.2.1748.10"
+    remember: Callable[[str], None] = lambda _: None  # the same, to be kept; "" when it no longer holds
 
 
 class Wire:
@@ -66,18 +69,30 @@ class Wire:
         self._lock = threading.RLock()
         self._account: Any = None
         self._token = ""
+        self._said = ""
         quiet()
 
     def call(self, request: Element) -> list[Answered]:
         """Send a request; its response messages, in order. Raises StoreError."""
         with self._lock:
             try:
-                return self._send(request)
+                answers = self._send(request)
             except SignInNeeded:
                 if not self._has_new_token():
+                    self._login.remember("")  # what the server takes may have changed: it is asked again
                     self.close()  # the next call asks for the secret anew
                     raise
-                return self._send(request)
+                answers = self._send(request)
+            self._keep_manner()
+            return answers
+
+    def _keep_manner(self) -> None:
+        """Keep how the server took the login: a later start need not ask."""
+        protocol = self._account.protocol
+        manner = f"{protocol.auth_type} {self._account.version.build}"
+        if manner != self._said:
+            self._said = manner
+            self._login.remember(manner)
 
     def knows_2013(self) -> bool:
         """Whether the server has the properties that Exchange 2013 brought; known once it has answered."""
@@ -230,12 +245,13 @@ def _account(login: Login) -> Any:
     if login.ca is not None:
         _TrustingAdapter.authorities[urlsplit(login.url).netloc] = str(login.ca)
     BaseProtocol.TIMEOUT = login.timeout
+    auth_type, version = _recalled(login)
     configuration = Configuration(
         service_endpoint=login.url,
         credentials=None if login.bearer else Credentials(login.user, login.secret()),
-        auth_type=NOAUTH if login.bearer else _auth_type(login),
+        auth_type=NOAUTH if login.bearer else auth_type or _auth_type(login),
         # A guess: the first answer says the truth, and exchangelib tries older ones where the server wants them.
-        version=Version(build=EXCHANGE_2016),
+        version=version,
         retry_policy=_OurFailFast(login.name),
         max_connections=1,
     )
@@ -248,6 +264,14 @@ def _account(login: Login) -> Any:
         locale="en_US",
         autodiscover=False,
     )
+
+
+def _recalled(login: Login) -> tuple[str, Version]:
+    """What was kept of the server: how it takes the login ("" if that is not known), and its version."""
+    auth_type, _, build = login.recall().partition(" ")
+    numbers = [int(part) for part in build.split(".") if part.isdecimal()]
+    version = Version(build=Build(*numbers)) if len(numbers) == _BUILD_NUMBERS else Version(build=EXCHANGE_2016)
+    return (_usable(auth_type, login) if auth_type in {NTLM, BASIC, GSSAPI, NOAUTH} else ""), version
 
 
 def _auth_type(login: Login) -> str:

@@ -16,6 +16,7 @@ from config.schema import AccountConfig, Config, SecretRef, Service
 from daemon.clock import Clock, SystemClock
 from daemon.core.errors import Missing
 from daemon.core.store import Account, Store
+from daemon.known_servers import KnownServers
 from daemon.sign_in import TokenSource, client_secret, signs_in, tokens_of
 
 
@@ -122,7 +123,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
         case Service.CALDAV:
             return _caldav(config, ask, zone, types, now, owner)
         case Service.EXCHANGE:
-            return _exchange(config, ask, zone, owner)
+            return _exchange(config, places, ask, zone, owner)
         case Service.GOOGLE:
             return _google(config, ask, zone, types, now, owner)
         case Service.MICROSOFT365:
@@ -196,8 +197,11 @@ def _no_secret() -> str:
     return ""
 
 
-def _exchange(config: AccountConfig, ask: Callable[[], str], zone: str, owner: str) -> Account:
+def _exchange(config: AccountConfig, places: Places, ask: Callable[[], str], zone: str, owner: str) -> Account:
     from adapters.exchange_account import ExchangeAccount
+
+    servers = KnownServers(places.state / "servers.json")
+    key = f"{config.user} {config.url}"
 
     return ExchangeAccount(
         config.url,
@@ -208,4 +212,6 @@ def _exchange(config: AccountConfig, ask: Callable[[], str], zone: str, owner: s
         ca=config.ca,
         zone=zone,
         name=config.name,
+        recall=lambda: servers.recall(key),
+        remember=lambda manner: servers.keep(key, manner),
     )

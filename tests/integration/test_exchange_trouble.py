@@ -246,3 +246,28 @@ def test_exchange_works_beside_the_caldav_library_which_brings_another_urllib3(e
         "sys.exit(not store.changes(None).complete)"
     )
     assert subprocess.run([sys.executable, "-c", code, ews.address], cwd=ROOT, check=False).returncode == 0
+
+
+def test_how_the_server_takes_the_login_is_remembered_and_not_asked_at_the_next_start(ews):
+    kept = {}
+    first = exchange_account(ews, recall=lambda: kept.get("manner", ""), remember=lambda word: kept.update(manner=word))
+    first.calendars()
+    first.close()
+    assert kept["manner"].startswith("basic 15.")
+    ews.challenge = "Negotiate"  # who asks how to log in is told of Kerberos now; who remembers does not ask
+    second = exchange_account(ews, recall=lambda: kept["manner"])
+    assert second.calendars()
+    second.close()
+    with pytest.raises(SignInNeeded):
+        exchange_account(ews).calendars()
+
+
+def test_a_login_that_is_refused_forgets_how_it_was_taken(ews):
+    kept = {"manner": "basic 15.2.1748.10"}
+    ews.password = "another"
+    account = exchange_account(
+        ews, secret=lambda: "old", recall=lambda: kept["manner"], remember=lambda word: kept.update(manner=word)
+    )
+    with pytest.raises(SignInNeeded):
+        account.calendars()
+    assert kept["manner"] == ""
