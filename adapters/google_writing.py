@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from adapters.caldav_collection import Collection
 from adapters.caldav_reading import Reader
 from adapters.caldav_writing import BareRefusal, Writer
+from adapters.google_keeping import Keeping
 from adapters.google_uids import replacements, resource_name
 from adapters.google_versions import etag_in, is_young, version_of
 from daemon.core.errors import Refused, StoreError, SyncError, Unavailable, VersionMismatch
@@ -29,6 +30,7 @@ class GoogleWriter:
     inner: Writer
     own: frozenset[str]
     fresh: Callable[[str], None]
+    keeping: Keeping = field(default_factory=Keeping)
     _suspicious: bool = False  # the last write was refused without a reason
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,6 +54,8 @@ class GoogleWriter:
                     outcome = self._remove(write)
         except SyncError as error:
             return error
+        if isinstance(outcome, Written) and not isinstance(write, Remove):
+            outcome = self.keeping.seen(write, outcome, self._reader)
         if isinstance(outcome, Written):
             # An ETag in the answer, if there is one, is no version: what Google made of it has to be read.
             outcome = replace(outcome, ref=Ref(outcome.ref.id), exact=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from daemon.core.errors import StoreError, SyncError, Unreadable
-from daemon.core.model import Activity, Field, Local, Patch, View
+from daemon.core.model import Activity, Field, Key, Local, Patch, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,14 @@ Write = Create | Update | Remove
 class Written:
     """A write that was carried out: the new id and version, and the object as it was sent.
 
-    `exact`: the service promises that it stored what was sent, so nothing need be read back.
+    `exact`: the service promises that it stored what was sent, so nothing need be read back. `dropped` are the
+    keys that it was seen not to keep: they have no calendar half.
     """
 
     ref: Ref
     raw: bytes = b""
     exact: bool = False
+    dropped: frozenset[Key] = frozenset()
 
 
 Outcome = Written | SyncError

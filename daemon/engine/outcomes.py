@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from daemon.core.errors import (
     Unreadable,
     VersionMismatch,
 )
-from daemon.core.model import Activity, Base, Key, Pair
+from daemon.core.model import Activity, Base, Blank, Key, Pair
 from daemon.core.plan import Side, Verdict
 from daemon.core.store import Create, Outcome, Remove, Update, Written
 from daemon.core.verdicts import blocked, waiting
@@ -122,12 +122,14 @@ class Outcomes:
     # The calendar --------------------------------------------------------------------------------
 
     def _event_done(self, job: Job, written: Written) -> None:
+        job = replace(job, agrees=_without(job.agrees, written.dropped))
         match job.write, job.unit.file, job.unit.event:
             case Create() as write, FileRow() as file, event:
                 self._event_made(job, write, written, file, event)
             case Update(patch=patch), file, EventRow() as event:
                 before = {key: event.activity.view.get(key) for key in patch}
-                self.record.event_changed(event, patch, written, self._after(job), job.overlay)
+                after = _without(self._after(job), written.dropped)
+                self.record.event_changed(event, patch, written, after, job.overlay)
                 self.record.history(file, Side.CALENDAR, "update", "user", job.reason, before, patch, event.raw)
             case Remove(), file, EventRow() as event:
                 view = dict(event.activity.view)
@@ -214,3 +216,8 @@ class Outcomes:
         else:
             journal.events.touch(row.id, again.timestamp())
             self.result.look_at(again)
+
+
+def _without(agrees: Mapping[Key, Pair], dropped: Collection[Key]) -> Mapping[Key, Pair]:
+    """The pairs that are agreed, where the calendar has no half of what it did not keep."""
+    return {key: Pair(pair.file, Blank.UNHELD) if key in dropped else pair for key, pair in agrees.items()}
