@@ -469,3 +469,27 @@ def test_the_organiser_and_the_conference_of_an_event_go_back_as_they_came(tmp_p
     kept = held_lines(body, "ORGANIZER", "ATTENDEE", "X-GOOGLE-CONFERENCE", "ATTACH")
     assert kept == more.strip().splitlines()
     assert "SUMMARY:Ours" in body
+
+
+# What the account really does --------------------------------------------------------------------------
+
+
+def test_the_write_test_says_what_google_keeps_mails_nobody_and_leaves_nothing(person, persona):
+    persona.manners = replace(persona.manners, rewriting=Rewriting(drops=frozenset({"PRIORITY", "X-", "CLASS"})))
+    person.sync()
+    done = person.run("doctor", "google", "--write-test", "--json")
+    found = {one["code"]: one["message"] for one in done.json["account google"]}
+    assert "reminders" in found["write_kept"]
+    assert "private (CLASS), the priority" in found["write_changed"]
+    assert "dropped" in found["write_x_properties"]
+    assert persona.primary.items == {}
+    assert persona.mails == []
+
+
+def test_the_write_test_puts_a_guest_on_the_event_only_when_its_user_names_one(person, persona):
+    person.sync()
+    done = person.run("doctor", "google", "--write-test", "--guest", "me+test@example.com", "--json")
+    found = {one["code"]: one for one in done.json["account google"]}
+    assert found["write_create"]["ok"]
+    assert {mail.to for mail in persona.mails} == {"me+test@example.com"}
+    assert persona.primary.items == {}
