@@ -25,7 +25,7 @@ from adapters.exchange_series import (
 )
 from adapters.exchange_wire import Wire
 from adapters.outlook_properties import EXTRA, PENDING, TOKEN
-from daemon.core.errors import NotFound, Refused, VersionMismatch
+from daemon.core.errors import NotFound, Refused, StoreError, VersionMismatch
 from daemon.core.model import Field, View
 from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
@@ -62,7 +62,7 @@ class Writer:
         there = {item.properties.get(TOKEN): item for item in self._carrying(write.uid)}
         made = there.get(write.token)
         if made is not None:
-            return Written(self._finished(made.id))
+            return Written(self._made(made.id, mail=write.notify))
         if there:
             raise VersionMismatch("an item with this uid is there already", store=self._name)
         fields = dict(create_fields(write, self._owner))
@@ -73,7 +73,14 @@ class Writer:
         item, changekey = self._written(answer, "")
         if not steps:
             return Written(Ref(item, changekey))
-        return Written(self._finished(item, mail=write.notify))
+        return Written(self._made(item, mail=write.notify))
+
+    def _made(self, item: str, *, mail: bool) -> Ref:
+        """An item that stands there, whatever becomes of its steps: said to have failed, it would be made again."""
+        try:
+            return self._finished(item, mail=mail)
+        except StoreError:
+            return Ref(item)  # no version: it is read next, and whoever reads it goes on with the steps
 
     def _finished(self, item: str, *, mail: bool = False) -> Ref:
         """The item, once the steps that stand on it are done."""

@@ -15,6 +15,7 @@ from daemon.core.plan import (
     Decision,
     DeleteEvent,
     Hold,
+    Recast,
     Side,
     UpdateEvent,
     UpdateFile,
@@ -87,6 +88,8 @@ class Decider:
         with self.journal.turn():
             file_ids = self.journal.files.dirty(name)
             event_ids = self.journal.events.dirty(name)
+            in_question = self.journal.intents.in_question(name)
+        file_ids = [id_ for id_ in file_ids if id_ not in in_question]
         alike = self._alike(file_ids)
         for id_ in file_ids:
             file = self.journal.files.get(id_)
@@ -96,6 +99,8 @@ class Decider:
                 yield unit
         for id_ in event_ids:
             event = self.journal.events.get(id_) if id_ not in done else None
+            if event is not None and event.file in in_question:
+                continue
             unit = self._of_event(event) if event and (not event.uid or event.uid not in coming) else None
             if unit is not None and unit.event is not None:
                 if unit.file is None and unit.decision.steps:
@@ -290,4 +295,5 @@ def _stopped(unit: Unit) -> Unit:
 def concerns_the_guard(unit: Unit) -> bool:
     """Whether it waits for a word, or is of a kind that may have to, together with others."""
     decision = unit.decision
-    return decision.hold is not None or deletes(decision) is not None or edits(decision) is not None
+    recasts = any(isinstance(step, Recast) for step in decision.steps)
+    return recasts or decision.hold is not None or deletes(decision) is not None or edits(decision) is not None

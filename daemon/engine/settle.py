@@ -6,9 +6,11 @@ that what its user edits between the crash and the restart is an edit and no con
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from daemon.clock import Clock
+from daemon.core.errors import Refused, Unreadable
 from daemon.core.fields import equal
 from daemon.core.merge import advance
 from daemon.core.model import Base, Key, Patch, View
@@ -77,11 +79,16 @@ class Settler:
         with self.journal.turn():
             intents = self.journal.intents.open(Side.CALENDAR, route)
         for intent in intents:
-            if intent.kind == "create":
-                self._created(intent, store.find(intent.uid, intent.token))
-            else:
-                self._changed(intent, store)
+            # One item that can't be read stays in question, and is left alone; the others go on.
+            with suppress(Refused, Unreadable):
+                self._ask(intent, store)
         return len(intents)
+
+    def _ask(self, intent: Intent, store: Store) -> None:
+        if intent.kind == "create":
+            self._created(intent, store.find(intent.uid, intent.token))
+        else:
+            self._changed(intent, store)
 
     def _created(self, intent: Intent, reading: Reading | None) -> None:
         if isinstance(reading, Failed):

@@ -55,6 +55,13 @@ class Intents:
         query = f"SELECT {_COLUMNS} FROM intents WHERE side = ? AND (? IS NULL OR route = ?) ORDER BY made, token"  # noqa: S608  a constant
         return [_intent(row) for row in self._db.execute(query, (side.value, route, route))]
 
+    def in_question(self, route: str) -> set[int]:
+        """Files of which it is not known what became of a write to this calendar."""
+        rows = self._db.execute(
+            "SELECT file FROM intents WHERE file IS NOT NULL AND side = ? AND route = ?", (Side.CALENDAR.value, route)
+        )
+        return {row[0] for row in rows}
+
     def busy_files(self) -> set[int]:
         """Files with a write of which it is not known whether it happened."""
         return {row[0] for row in self._db.execute("SELECT file FROM intents WHERE file IS NOT NULL")}

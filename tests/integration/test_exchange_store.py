@@ -431,3 +431,19 @@ def test_a_version_is_needed_to_write(store):
     item = create(store)
     bare = Seen(Ref(item.ref.id), item.activity, item.raw)
     assert isinstance(update(store, bare, {SUBJECT: "x"}), VersionMismatch)
+
+
+def test_a_series_that_was_made_is_said_to_be_made_though_the_look_at_its_steps_failed(ews, store):
+    moved = Key(Field.SUBJECT, date(2026, 12, 7))
+    view = {
+        Key(Field.SUBJECT): "Review",
+        Key(Field.WHEN): NINE,
+        Key(Field.REPEAT): "FREQ=WEEKLY;COUNT=5;BYDAY=MO",
+        moved: "Another title",
+    }
+    ews.fail(Trouble.BUSY, "GetItem")
+    [(_, outcome)] = store.write([Create("series-once", "token-once", view)])
+    assert isinstance(outcome, Written)
+    [again] = store.read([outcome.ref.id])
+    assert again.activity.view[moved] == "Another title"
+    assert len(ews.mailbox.items) == 1
