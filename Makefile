@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test quick lint bench torture install clean
+.PHONY: demo test quick lint bench torture soak install clean
 
 install: $(STAMP)
 
@@ -34,6 +34,9 @@ bench: $(STAMP)  ## figures beside vdirsyncer and a floor, as ratios measured in
 
 torture: $(STAMP)  ## the reliability figures in full
 	$(BIN)/python -m pytest -m "torture or slow" tests
+
+soak: $(STAMP)  ## an hour of edits on both sides, cuts and kills: nothing lost, doubled or growing
+	DATEBOOK_SOAK_SECONDS=$${DATEBOOK_SOAK_SECONDS:-3600} $(BIN)/python -m pytest -s tests/integration/test_soak.py
 
 clean:
 	rm -rf $(VENV) dist build
