@@ -135,6 +135,7 @@ class Applier:
         with self.journal.turn():
             jobs = [self._reserved(job) for job in jobs]
             self.journal.intents.add(job.intent for job in jobs)
+            self._give_uids(jobs)
         by_token = {job.write.token: job for job in jobs}
         fatal: StoreError | None = None
         outcomes = store.write([job.write for job in jobs])
@@ -150,14 +151,21 @@ class Applier:
         _close(outcomes)
         return fatal
 
+    def _give_uids(self, jobs: Sequence[Job]) -> None:
+        """An event's uid is its file's before it is sent: whatever a server answers, a second attempt makes no second one."""
+        for job in jobs:
+            file = job.unit.file
+            if isinstance(job.write, Create) and job.intent.side is Side.CALENDAR and file is not None and not file.uid:
+                self.journal.files.give_uid(file.id, job.write.uid)
+
     def _reserved(self, job: Job) -> Job:
         """A file that is about to be made has its row first, so that it is known when it is seen."""
         write = job.write
         if not isinstance(write, Create) or job.unit.file is not None:
             return job
         activity = Activity(write.uid, write.view, write.local)
-        id_ = self.journal.files.reserve(write.uid, activity, self.clock.now().timestamp())
-        row = self.journal.files.get(id_)
+        row = self.journal.files.reserve(write.uid, activity, self.clock.now().timestamp())
+        id_ = row.id
         return replace(job, unit=replace(job.unit, file=row), intent=replace(job.intent, file=id_))
 
     def _settle_job(self, job: Job, outcome: Outcome) -> StoreError | None:

@@ -127,10 +127,12 @@ class Files:
             (path, digest, encoding.dump_activity(activity), uid, bool(activity.uid), id_),
         )
 
-    def reserve(self, uid: str, activity: Activity, now: float) -> int:
+    def reserve(self, uid: str, activity: Activity, now: float) -> FileRow:
         """A row for a file that is about to be made."""
-        values = (uid, None, True, None, None, None, None, "", encoding.dump_activity(activity), now, False)
-        return int(self._db.execute(_NEW, values).lastrowid or 0)
+        text = encoding.dump_activity(activity)
+        values = (uid, None, True, None, None, None, None, "", text, now, False)
+        id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
+        return FileRow(id_, uid, "", True, "", text, now, None, None, None, 0, None)  # noqa: FBT003  as it is read
 
     def missing_with(self, inode: int) -> list[FileRow]:
         """Missing files that had this inode: what was renamed, perhaps edited besides."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from daemon.journal.rows import ConflictRow, Entry, HoldRow, Trouble
 
@@ -60,14 +61,30 @@ class History:
         self._db.execute("DELETE FROM history WHERE at < ?", (before,))
 
 
-class Conflicts:
-    """Fields on which both sides differ, or differed and one was chosen."""
+class _Seldom:
+    """A table that is empty as a rule, and then not asked about each single item: only this object fills it."""
+
+    _table: ClassVar[str]
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._filled: bool | None = None
+
+    def _is_empty(self) -> bool:
+        if self._filled is None:
+            query = f"SELECT EXISTS (SELECT 1 FROM {self._table})"  # noqa: S608  a constant
+            self._filled = bool(self._db.execute(query).fetchone()[0])
+        return not self._filled
+
+
+class Conflicts(_Seldom):
+    """Fields on which both sides differ, or differed and one was chosen."""
+
+    _table = "conflicts"
 
     def put(self, row: ConflictRow) -> None:
         """Note a conflict; one that is already open keeps its date."""
+        self._filled = True
         self._db.execute(
             """INSERT INTO conflicts (file, route, key, file_value, calendar_value, chosen, since)
             VALUES (?,?,?,?,?,?,?) ON CONFLICT (file, route, key) DO UPDATE SET file_value = excluded.file_value,
@@ -77,6 +94,8 @@ class Conflicts:
 
     def keep_open(self, file: int, route: str, keys: Sequence[str]) -> None:
         """Only these keys of the file are still open."""
+        if self._is_empty():
+            return
         marks = ",".join("?" * len(keys))
         self._db.execute(
             f"DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NULL AND key NOT IN ({marks})",  # noqa: S608  only question marks
@@ -91,6 +110,8 @@ class Conflicts:
 
     def chosen(self, file: int, route: str) -> list[str]:
         """The keys of which its user said so, until that is carried out."""
+        if self._is_empty():
+            return []
         rows = self._db.execute(
             "SELECT key FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route)
         )
@@ -98,6 +119,8 @@ class Conflicts:
 
     def carried_out(self, file: int, route: str) -> None:
         """What was chosen holds on both sides now."""
+        if self._is_empty():
+            return
         self._db.execute("DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route))
 
     def rows(self, *, open_only: bool = True) -> list[ConflictRow]:
@@ -107,18 +130,20 @@ class Conflicts:
         return [ConflictRow(*row) for row in self._db.execute(f"{query}{where} ORDER BY since, file, key")]
 
 
-class Replaced:
+class Replaced(_Seldom):
     """What Datebook replaced in files: a save that puts it back exactly is an old buffer, once."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    _table = "replaced"
 
     def put(self, file: int, key: str, value: str | None, now: float) -> None:
         """The value that stood in the file before; None: the key was not there."""
+        self._filled = True
         self._db.execute("INSERT OR REPLACE INTO replaced VALUES (?,?,?,?)", (file, key, value, now))
 
     def of(self, file: int, since: float) -> dict[str, str | None]:
         """What was replaced in a file since then, by key."""
+        if self._is_empty():
+            return {}
         rows = self._db.execute("SELECT key, value FROM replaced WHERE file = ? AND at > ?", (file, since))
         return dict(rows.fetchall())
 
@@ -131,23 +156,27 @@ class Replaced:
         self._db.execute("DELETE FROM replaced WHERE at < ?", (before,))
 
 
-class Tombstones:
+class Tombstones(_Seldom):
     """What was unlinked and does not come back."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    _table = "tombstones"
 
     def put(self, route: str, uid: str, remote: str, reason: str, now: float) -> None:
         """Remember that this activity was unlinked on a route."""
+        self._filled = True
         self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?,?,?,?,?)", (route, uid, remote, reason, now))
 
     def get(self, route: str, uid: str) -> tuple[str, float] | None:
         """Why it does not come back, and since when; None: there is no tombstone."""
+        if self._is_empty():
+            return None
         row = self._db.execute("SELECT reason, at FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
         return (row[0], row[1]) if row else None
 
     def drop(self, route: str, uid: str) -> None:
         """It was brought back on purpose."""
+        if self._is_empty():
+            return
         self._db.execute("DELETE FROM tombstones WHERE route = ? AND uid = ?", (route, uid))
 
     def all(self) -> list[tuple[str, str, str, str, float]]:
@@ -155,14 +184,14 @@ class Tombstones:
         return self._db.execute("SELECT route, uid, remote, reason, at FROM tombstones").fetchall()
 
 
-class Quarantine:
+class Quarantine(_Seldom):
     """Single items that a service or a folder refused, each with its own clock."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    _table = "troubles"
 
     def put(self, kind: str, id_: int, route: str, trouble: Trouble, rev: int) -> None:
         """Set an item aside until its retry time, or until it changes."""
+        self._filled = True
         self._db.execute(
             """INSERT INTO troubles (kind, id, route, code, message, cure, attempts, retry, rev, since)
             VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, id, route) DO UPDATE SET code = excluded.code,
@@ -184,6 +213,8 @@ class Quarantine:
 
     def get(self, kind: str, id_: int, route: str) -> tuple[Trouble, int] | None:
         """The trouble of an item, and the observation that it belongs to."""
+        if self._is_empty():
+            return None
         row = self._db.execute(
             "SELECT code, message, cure, attempts, retry, since, rev FROM troubles WHERE kind=? AND id=? AND route=?",
             (kind, id_, route),
@@ -192,6 +223,8 @@ class Quarantine:
 
     def clear(self, kind: str, id_: int, route: str) -> None:
         """It went through."""
+        if self._is_empty():
+            return
         self._db.execute("DELETE FROM troubles WHERE kind = ? AND id = ? AND route = ?", (kind, id_, route))
 
     def all(self) -> list[tuple[str, int, str, Trouble]]:
