@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters import activity_codec
@@ -41,12 +41,22 @@ class Formats:
         if is_ics(write.ref.id):
             from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy: loaded when the first ICS file comes
 
+            if write.says.get("masked") == "true":  # nothing else of the event may stay, in whatever property it stands
+                return self._masked_ics(raw, write, now)
             raw = ics_codec.patch(raw, write.patch, zone=self.zone, now=now, uid=write.uid, types=self.types)
             return ics_codec.say(raw, write.says)
         raw = activity_codec.patch(raw, write.patch, zone=self.zone, uid=write.uid)
         for key, text in write.says.items():
             raw = activity_codec.set_local(raw, key, text)
         return raw
+
+    def _masked_ics(self, raw: bytes, write: Update, now: datetime) -> bytes:
+        from adapters import ics_codec  # noqa: PLC0415  as above
+
+        before = ics_codec.read(raw, zone=self.zone, types=self.types)
+        view = {key: value for key, value in write.patch.items() if value is not None}
+        local = replace(before.local, masked=True)
+        return ics_codec.compose(before.uid, view, zone=self.zone, now=now, local=local, floating=before.floating)
 
 
 def is_ics(path: str) -> bool:

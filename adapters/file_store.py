@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from adapters import editor_locks, folder_scan, trash
-from adapters.atomic_files import Directories, NotAFile, digest, is_contained, read_file
+from adapters import editor_locks, file_privacy, folder_scan, trash
+from adapters.atomic_files import Directories, NotAFile, digest, is_contained, read_file, remove
 from adapters.file_formats import Formats
 from adapters.file_marker import missing, read_marker
 from adapters.file_names import is_activity
@@ -178,6 +178,32 @@ class FileStore:
         """Take a file out of the trash for good."""
         with self._open() as dirs, _translating(entry.path):
             trash.erase(dirs, entry)
+
+    def move(self, path: str, place: str) -> str:
+        """Give a file another name, or one like it where that is taken; its path."""
+        with self._open() as dirs, _translating(path):
+            self._marked(dirs)
+            return file_privacy.move(dirs, path, place)
+
+    def says_more(self, path: str) -> bool:
+        """Whether a file has keys of its user's own, which never leave the folder."""
+        return file_privacy.says_more(self.raw(path), path)
+
+    def erase(self, path: str) -> None:
+        """Remove a file for good, past the trash."""
+        with self._open() as dirs, _translating(path):
+            self._marked(dirs)
+            remove(*dirs.at(path))
+
+    def make_secret(self, path: str) -> None:
+        """Let its user alone read a file."""
+        with self._open() as dirs, _translating(path):
+            file_privacy.make_secret(dirs, path)
+
+    def purge_trash(self, uid: str) -> None:
+        """Erase what the trash holds of an activity."""
+        with self._open() as dirs, _translating("the trash"):
+            file_privacy.purge_trash(dirs, uid)
 
     def close(self) -> None:
         """Nothing stays open between calls."""

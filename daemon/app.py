@@ -106,6 +106,7 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         shared=config.shared or marker.shared,
         check_store=lambda: check_store(config, journal, clock),
         new_id=lambda: str(uuid.uuid4()),
+        closet=folder,
         orders=_orders(config, shared=config.shared or marker.shared),
         may_name=_may_name(config, shared=config.shared or marker.shared),
         remember=Keepsake(journal, config.store, config.owner),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from daemon.core import verdicts
 from daemon.core.deletions import done_goes
 from daemon.core.eligible import Eligibility, eligible
+from daemon.core.fields import equal
 from daemon.core.making import make_event, project
 from daemon.core.merge import first_contact
-from daemon.core.model import Activity, Blank, Local, Pair, View, when_of
+from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.overlay import recognise
-from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict
+from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict, blank_or
 from daemon.core.policy import Backlog
 from daemon.core.projection import incoming
 from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, without_us
 from daemon.core.together import words_missing
+
+_TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
 def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
@@ -103,9 +107,21 @@ def _owner(activity: Activity, setting: Setting) -> str | None:
 
 def encounter(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     """A file and an event with one uid that were never linked: equal pairs link, unequal ones are conflicts."""
+    if file.activity.local.masked:
+        return Decision(verdicts.SYNCED, (Link(_masked_pairs(file, event), {}, "the same uid on both sides"),))
     out = project(file, event, setting)
     shown, overlay = recognise(without_us(event.activity.view, setting.own), file.activity.view, out.cover)
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
     link = Link(merged.agrees, overlay, "the same uid on both sides")
     return Decision(verdicts.CONFLICT if merged.clashes else verdicts.SYNCED, (link,), merged.clashes)
+
+
+def _masked_pairs(file: FileNow, event: EventNow) -> Mapping[Key, Pair]:
+    """Of a private event only the times are compared, and the calendar's count."""
+    pairs = {}
+    for key in {*file.activity.view, *event.activity.view}:
+        here, there = file.activity.view.get(key), event.activity.view.get(key)
+        differs = key.field in _TIMES and not equal(key, here, there)
+        pairs[key] = Pair(blank_or(here), Blank.UNKNOWN if differs else blank_or(there))
+    return pairs

@@ -151,9 +151,23 @@ class Unlink:
     tombstone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Recast:
+    """Show as much of a private event as is ordered now, and forget the rest everywhere.
+
+    `view` None: nothing of it. `place`: another name for a file whose name tells too much.
+    """
+
+    view: View | None
+    place: str
+    reason: str
+    masked: bool = False
+    secret: bool = False
+
+
 EventStep = CreateEvent | UpdateEvent | DeleteEvent
 FileStep = CreateFile | UpdateFile | FinishFile | TrashFile
-Step = EventStep | FileStep | Agree | Link | Unlink
+Step = EventStep | FileStep | Agree | Link | Unlink | Recast
 
 
 class Hold(StrEnum):

@@ -22,6 +22,7 @@ from daemon.core.arrivals import encounter, new_event, new_file
 from daemon.core.deletions import done_goes, event_gone, file_gone, in_grace, without_done
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
+from daemon.core.recasting import recast
 from daemon.core.setting import EventNow, FileNow, Setting, others
 from daemon.core.together import both_there
 
@@ -35,6 +36,8 @@ def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     if not file.activity.local.sync and file.is_there:
         return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False),))
     here = file.is_there and when_of(file.activity.view) is not None
+    if file.is_there and not event.gone and (changed := recast(base, file, event, setting)) is not None:
+        return changed
     match here, event.gone:
         case True, False:
             return _stays(base, file, event, setting)

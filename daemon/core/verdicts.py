@@ -69,6 +69,12 @@ HELD_MAIL = Verdict(
     "This change would mail the guests (guests: ask).",
     "Read `datebook plan`; run `datebook approve HOLD --mail` to send it.",
 )
+HELD_PRIVATE = Verdict(
+    State.HELD,
+    "private",
+    "The mode of private events was changed; what it does to files that are there waits for your word.",
+    "Read `datebook plan`, then run `datebook approve`.",
+)
 GUESTS_NEVER = Verdict(
     State.READ_ONLY,
     "guests_never",

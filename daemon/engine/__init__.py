@@ -17,7 +17,7 @@ from daemon.core.errors import StoreError, SyncError
 from daemon.core.model import when_of
 from daemon.core.plan import Hold
 from daemon.core.policy import Route
-from daemon.core.privacy import conceal
+from daemon.core.privacy import conceal, is_private
 from daemon.core.setting import Setting
 from daemon.core.store import Folder, Seen, Store
 from daemon.engine.apply import Applier
@@ -26,6 +26,7 @@ from daemon.engine.holds import keep_holds
 from daemon.engine.look import FolderEyes, Router
 from daemon.engine.outcomes import Applied
 from daemon.engine.poll import Poll
+from daemon.engine.recasting import Closet, Recaster
 from daemon.engine.settle import Settler
 from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, instant
@@ -49,6 +50,7 @@ class Surroundings:
     shared: bool
     check_store: Callable[[], None]  # raises Missing where the store is not there, or is another one
     new_id: Callable[[], str]
+    closet: Closet
     orders: str = ""  # what of the config decides on items, as one text
     may_name: Callable[[Unit], bool] = lambda _unit: True
     remember: Callable[[], None] = lambda: None  # after each pass: what the store keeps in case the journal is lost
@@ -107,9 +109,17 @@ class Engine:
             return
         with self.journal.turn():
             if known is not None:
+                self._read_private_ones_anew()
                 self.eyes.choose(self.journal.files.touch_all())
                 self.journal.events.touch_all()
             self.journal.set_meta("orders", self.around.orders)
+
+    def _read_private_ones_anew(self) -> None:
+        """Of private events the journal knows as much as the mode let it: a new mode needs another reading."""
+        for route in self.around.routes:
+            for event in self.journal.events.all(route):
+                if event.origin == "calendar" and is_private(event.activity):
+                    self.journal.events.distrust(event.id)
 
     def sync(self, route: str, *, poll: bool) -> Synced:
         """One pass over one route. Every StoreError comes back as a value."""
@@ -236,7 +246,8 @@ class Engine:
         keep_holds(self.journal, route, units, self.clock.now())
         if decider.setting.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
-        applied = applier.run(units)
+        mine = Recaster(self.around.closet, self.journal, self.clock, decider.setting)
+        applied = applier.run(mine.run(units))
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None
         return applied

@@ -11,6 +11,7 @@ from daemon.core.plan import (
     DeleteEvent,
     FinishFile,
     Link,
+    Recast,
     State,
     TrashFile,
     Unlink,
@@ -38,7 +39,7 @@ def plan_rows(route: str, units: Sequence[Unit]) -> list[dict[str, object]]:
     return [row for unit in units for row in action_rows(route, unit)]
 
 
-def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:
+def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:  # noqa: PLR0911  a row for each kind
     match step:
         case CreateEvent(view, _, _, reason, mails):
             return _base(route, unit, "calendar", "create", reason, fields=_fields(view), mails=list(mails))
@@ -54,6 +55,10 @@ def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:
             return _base(route, unit, "file", "update", reason, fields=["done"])
         case TrashFile(reason):
             return _base(route, unit, "file", "trash", reason)
+        case Recast(view, _, reason):
+            return _base(
+                route, unit, "file", "delete" if view is None else "update", reason, fields=_fields(view or {})
+            )
         case Link(_, _, reason):
             return _base(route, unit, "calendar", "link", reason)
         case Unlink(reason, _):

@@ -20,6 +20,7 @@ from daemon.journal.files import Files
 from daemon.journal.intents import Intents
 from daemon.journal.memory import Conflicts, History, Holds, Quarantine, Replaced, Tombstones
 from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
+from daemon.journal.scrub import Scrub
 
 _FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` is one column
 _EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
@@ -60,6 +61,7 @@ class Journal:
         self.tombstones = Tombstones(self._db)
         self.quarantine = Quarantine(self._db)
         self.holds = Holds(self._db)
+        self.scrub = Scrub(self._db)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -144,6 +146,12 @@ class Journal:
     def backlog_drop(self, file: int, route: str) -> None:
         """It no longer counts as one from before."""
         self._db.execute("DELETE FROM backlog WHERE file = ? AND route = ?", (file, route))
+
+    def purge(self) -> None:
+        """Leave nothing of what was deleted in the files of the journal."""
+        with self._lock:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def compact(self) -> None:
         """Give room back, and fold the write-ahead log in."""

@@ -98,6 +98,7 @@ class World:
             types=TYPES,
             shared=False,
             check_store=lambda: None,
+            closet=self.folder,
             new_id=lambda: f"id-{next(self._ids):06d}",
         )
         self.engine = Engine(self.folder, self.journal, self.clock, around)

@@ -1,0 +1,36 @@
+"""Forgetting: nothing of a private event stays in the journal beyond what its file may show."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from daemon.core.model import Base
+from daemon.core.store import Seen
+from daemon.journal import encoding
+
+
+class Scrub:
+    """Rewrites and deletes what tells of one activity. Every method is called inside a turn of the journal."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def history(self, file: int, uid: str, path: str) -> None:
+        """The log keeps that something was done, and no more of it."""
+        self._db.execute(
+            "UPDATE history SET before = '{}', after = '{}', raw = NULL, path = ? WHERE file = ? OR uid = ?",
+            (path, file, uid),
+        )
+
+    def memory(self, file: int) -> None:
+        """What was replaced in the file, and what was in conflict."""
+        self._db.execute("DELETE FROM conflicts WHERE file = ?", (file,))
+        self._db.execute("DELETE FROM replaced WHERE file = ?", (file,))
+
+    def event(self, id_: int, shown: Seen, base: Base | None) -> None:
+        """The event as it may be remembered; without a base it is linked no more."""
+        text = None if base is None else encoding.dump_base(base)
+        row = (encoding.dump_activity(shown.activity), shown.raw, text, id_)
+        self._db.execute("UPDATE events SET seen = ?, raw = ?, base = ? WHERE id = ?", row)
+        if base is None:
+            self._db.execute("UPDATE events SET file = NULL WHERE id = ?", (id_,))
