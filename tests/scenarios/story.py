@@ -32,6 +32,7 @@ class Story:
     root: Path
     new_calendar: Callable[[], Calendar]
     clock: HandClock = field(default_factory=HandClock)
+    person: type[Person] = Person
     people: dict[str, Person] = field(default_factory=dict)
     calendars: dict[str, Calendar] = field(default_factory=dict)
     reply: Reply = field(default_factory=Reply)
@@ -64,12 +65,12 @@ class Story:
             for name in self.scenario.people:
                 self.calendars[name] = self.new_calendar()
                 own = {**orders, "owner": f"{name}@example.com"}
-                self.people[name] = Person(name, self.root / name, {"work": self.calendars[name]}, own, self.clock)
+                self.people[name] = self.person(name, self.root / name, {"work": self.calendars[name]}, own, self.clock)
             self.who = self.scenario.people[0]
         else:
             names = ["work", *(name for name in ("other", "third") if name in orders)]
             self.calendars |= {name: self.new_calendar() for name in names}
-            self.people["me"] = Person("me", self.root / "me", dict(self.calendars), orders, self.clock)
+            self.people["me"] = self.person("me", self.root / "me", dict(self.calendars), orders, self.clock)
         for path, text in self.scenario.files.items():
             self.me.write(path, text)
         for place, text in self.scenario.calendar.items():
