@@ -17,7 +17,8 @@ from daemon.core.errors import Forbidden, SignInNeeded, StoreError, Unavailable
 
 # CalDAV takes no smaller one that is known to work: calendar.events is not documented for it.
 SCOPE = "https://www.googleapis.com/auth/calendar"
-EARLY = timedelta(minutes=5)  # so long before its end an access token is renewed
+EARLY = timedelta(minutes=5)  # so long before its end an access token is renewed; a short-lived one later
+_PART = 5  # of its life that is left then at most
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CHATTY = ("google", "google_auth_oauthlib", "oauthlib", "requests_oauthlib", "urllib3", "niquests")
 
@@ -90,13 +91,12 @@ class GoogleTokens:
         """An access token; a new one where the last has nearly ended."""
         with self._lock:
             tokens = self._tokens or self._load()
-            left = tokens.expires - self.clock()
-            if left > EARLY:
+            if self._is_good(tokens):
                 return tokens.access
             try:
                 return self._renewed(tokens.access).access
             except Unavailable:
-                if left > timedelta(seconds=30):
+                if self.clock() < tokens.expires:
                     return tokens.access
                 raise
 
@@ -126,6 +126,10 @@ class GoogleTokens:
             self._tokens = there
             return True
 
+    def _is_good(self, tokens: Tokens) -> bool:
+        """Whether an access token need not be renewed yet."""
+        return tokens.expires - self.clock() > min(EARLY, (tokens.expires - tokens.issued) / _PART)
+
     def _load(self) -> Tokens:
         tokens = self.file.load()
         if tokens.client != self.app.id:
@@ -141,7 +145,7 @@ class GoogleTokens:
         """Tokens newer than the refused one: those that another program has just got, or our own."""
         with self.file.locked():
             there = self._load()
-            if there.access != refused and there.expires - self.clock() > EARLY:
+            if there.access != refused and self._is_good(there):
                 return there
             fresh = self._refreshed(there)
             self.file.save(fresh)
@@ -175,6 +179,7 @@ def tokens_of(said: Mapping[str, object], token_uri: str, client: str, now: date
     ends = _seconds(said.get("refresh_token_expires_in"))
     return Tokens(
         access=str(said.get("access_token", "")),
+        issued=now,
         expires=now + (_seconds(said.get("expires_in")) or timedelta(hours=1)),
         refresh=str(said.get("refresh_token") or ""),
         token_uri=token_uri,

@@ -22,6 +22,7 @@ class Tokens:
     """
 
     access: str = field(repr=False)
+    issued: datetime
     expires: datetime
     refresh: str = field(repr=False)
     token_uri: str
@@ -88,6 +89,7 @@ class TokenFile:
 def _dump(tokens: Tokens) -> str:
     values = {
         "access": tokens.access,
+        "issued": tokens.issued.isoformat(),
         "expires": tokens.expires.isoformat(),
         "refresh": tokens.refresh,
         "token_uri": tokens.token_uri,
@@ -105,6 +107,7 @@ def _read(text: str) -> Tokens:
     ends = values["ends"]
     return Tokens(
         access=values["access"],
+        issued=_aware(values["issued"]),
         expires=_aware(values["expires"]),
         refresh=values["refresh"],
         token_uri=values["token_uri"],

@@ -322,7 +322,7 @@ def tokens_of(persona: GooglePersona, folder: Path, time: Time) -> GoogleTokens:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(persona.url))
     grant = persona.oauth.refresh[refresh]
     life = timedelta(seconds=persona.oauth.lifetime)
-    file.save(Tokens(access, time() + life, refresh, f"{origin}/token", persona.oauth.client, grant.ends))
+    file.save(Tokens(access, time(), time() + life, refresh, f"{origin}/token", persona.oauth.client, grant.ends))
     app = OAuthApp(persona.oauth.client, lambda: persona.oauth.secret)
     return GoogleTokens(app, file, Session(store="google", timeout=5), time)
 

@@ -363,7 +363,8 @@ class GooglePersona:
             names = [self._place(href.decode())[1] for href in _HREF.findall(request.body)]
             return _multistatus(_entry(calendar, each, inline=True) for each in names)
         # Whatever the filter says: the whole calendar.
-        return _multistatus(_entry(calendar, each, inline=False, listed=True) for each in calendar.items)
+        inline = b"calendar-data" in request.body
+        return _multistatus(_entry(calendar, each, inline=inline, listed=True) for each in calendar.items)
 
     def _sync(self, calendar: GoogleCalendar, request: Request) -> Answer:
         token = match.group(1).decode() if (match := _TOKEN.search(request.body)) else ""
