@@ -176,8 +176,8 @@ def _calendar(app: App, rows: Sequence[FileRow]) -> str:
 
 
 def _table(app: App, rows: Sequence[FileRow]) -> str:
-    from adapters.activity_forms import whole_file  # noqa: PLC0415
-    from adapters.yaml_write import Text  # noqa: PLC0415
+    from adapters.activity_forms import whole_file  # noqa: PLC0415  only a command that splits or joins calendars needs it
+    from adapters.yaml_write import Text  # noqa: PLC0415  only a command that splits or joins calendars needs it
 
     out = io.StringIO()
     table = csv.writer(out)

@@ -53,7 +53,7 @@ def upper(view: View) -> View:
 
 
 def single_spaced(view: View) -> View:
-    return {key: " ".join(value.split()) if key == LOCATION else value for key, value in view.items()}  # type: ignore[union-attr]
+    return {key: " ".join(value.split()) if key == LOCATION else value for key, value in view.items()}  # type: ignore[union-attr]  # a location is text
 
 
 def without_location(view: View) -> View:

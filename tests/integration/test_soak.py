@@ -58,7 +58,7 @@ class Soak:
 
     def start(self) -> None:
         self.daemon = self.person.start()
-        until(lambda: status(self.person).get("pid") == self.daemon.pid)  # type: ignore[union-attr]
+        until(lambda: status(self.person).get("pid") == self.daemon.pid)  # type: ignore[union-attr]  # there is one
 
     def kill(self) -> None:
         assert self.daemon is not None

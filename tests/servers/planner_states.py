@@ -199,5 +199,5 @@ def every(*starts: State, **domains: object) -> list[State]:
     """The product of some domains over some states."""
     states = list(starts)
     for name, domain in domains.items():
-        states = [replace(one, **{name: value}) for one in states for value in domain]  # type: ignore[attr-defined]
+        states = [replace(one, **{name: value}) for one in states for value in domain]  # type: ignore[attr-defined]  # the state says which it is
     return states
