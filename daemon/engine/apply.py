@@ -152,7 +152,7 @@ class Applier:
         return fatal
 
     def _give_uids(self, jobs: Sequence[Job]) -> None:
-        """An event's uid is its file's before it is sent: whatever a server answers, a second attempt makes no second one."""
+        """A uid is the file's before its event is sent: whatever is answered, a second attempt makes no second event."""
         for job in jobs:
             file = job.unit.file
             if isinstance(job.write, Create) and job.intent.side is Side.CALENDAR and file is not None and not file.uid:

@@ -105,7 +105,7 @@ def wrong_then_right(world: World, line: Proxied, fault: Fault) -> None:
     before = cursor(world)
     for _ in range(2):
         error = pass_(world)
-        if error is not None and fault.method == "REPORT" and not fault.after:
+        if error is not None and fault.method == "REPORT" and fault.times is None:
             assert cursor(world) == before, "the cursor stays where it was"
     assert len(line.proxy.log) < 100
     heals(world, line)
