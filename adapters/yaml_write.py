@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SHORT = 90
 _ONE_UNIT = 2  # bytes of a character of the basic plane in UTF-16
@@ -91,10 +92,15 @@ def flow_pair(key: str, value: Written, *, style: str = "") -> str:
     return f"{scalar(Text(key, style, word=True), flow=True)}: {flow(value, style=style)}"
 
 
+@lru_cache(maxsize=512)
+def _name(key: str) -> str:
+    return scalar(Text(key, word=True))
+
+
 def block_entry(key: str, value: Written, indent: int, newline: str) -> str:
     """The lines of one key in a block map, with the last line break."""
     pad = " " * indent
-    name = scalar(Text(key, word=True))
+    name = _name(key)
     match value:
         case Text():
             block = literal(value.value, indent + 2, indent, newline) if _wants_literal(value) else None

@@ -78,11 +78,14 @@ def load_original(text: str) -> Original:
     return date.fromisoformat(text) if len(text) == _DATE_LENGTH else datetime.fromisoformat(text)
 
 
+_NAMES = {field: field.value for field in Field}  # an enum's `value` costs more than the rest of a key
+
+
 def dump_key(key: Key) -> str:
     """`location`, or `location@2026-12-14`."""
     if key.instance is None:
-        return key.field.value
-    return f"{key.field.value}@{key.instance.isoformat()}"
+        return _NAMES[key.field]
+    return f"{_NAMES[key.field]}@{key.instance.isoformat()}"
 
 
 def load_key(text: str) -> Key:
@@ -169,7 +172,11 @@ def _load_half(key: Key, data: Any) -> Half:
 
 
 def _view_data(view: View | Patch) -> dict[str, Any]:
-    return {dump_key(key): dump_value(key, value) for key, value in view.items()}
+    data: dict[str, Any] = {}
+    for key, value in view.items():
+        dump = _DUMP.get(key.field)
+        data[dump_key(key)] = value if dump is None or value is None else dump(value)
+    return data
 
 
 def dump_view(view: View | Patch) -> str:
