@@ -44,7 +44,7 @@ from daemon.status import (
 )
 from daemon.status_file import write_status
 from daemon.upkeep import Upkeep
-from daemon.watch import Watcher
+from daemon.watch import How, Watcher
 
 _log = structlog.get_logger("datebook.service")
 
@@ -190,11 +190,19 @@ class Service:
             return bool(os.statvfs(self.app.config.store).f_flag & os.ST_RDONLY)
         return False
 
+    def _watch_problem(self) -> Problem | None:
+        """What keeps the kernel from telling of every change: the store is looked at every few seconds instead."""
+        watching = self.watcher.watching
+        if not watching.code or watching.how is How.NOT_THERE:  # that is said with the store itself
+            return None
+        place = str(self.app.config.store)
+        return Problem(watching.code, watching.message, watching.cure, file=place, needs_user=False)
+
     def status(self, report: Report) -> Status:
         """Everything that the status file says."""
         app = self.app
         now = standing(self.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
-        problems = now.problems if self.config_problem is None else (self.config_problem, *now.problems)
+        problems = (*filter(None, (self.config_problem, self._watch_problem())), *now.problems)
         calendars = {name: _calendar(calendar, report, name) for name, calendar in now.calendars.items()}
         store = now.store
         if report.store_error is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from daemon.core.errors import (
+    Forbidden,
+    Full,
     Held,
     NotFound,
     Refused,
@@ -25,6 +27,7 @@ from daemon.engine.record import Recorder
 from daemon.journal.rows import EventRow, FileRow, Trouble
 
 _HELD_AGAIN = timedelta(seconds=5)  # an editor may have let go; the end of its lock file is a hint too
+_DISK, _DISK_AT_MOST = timedelta(seconds=5), timedelta(minutes=1)
 _RETRY = timedelta(minutes=5)
 _RETRY_AT_MOST = timedelta(hours=24)
 
@@ -172,6 +175,9 @@ class Outcomes:
                 self._set_aside(job, error.reason, "refused", now)
             case StoreError() if job.intent.side is Side.CALENDAR:
                 return error
+            case Full() | Forbidden():  # the store's disk or its rights, which may be mended at any moment
+                cure = getattr(error, "what_to_do", "") or "Make room on the disk of the store."
+                self._set_aside(job, str(error), "not_writable", now, cure=cure, first=_DISK, most=_DISK_AT_MOST)
             case _:
                 self._set_aside(job, str(error), "not_writable", now)
         return None
@@ -197,7 +203,17 @@ class Outcomes:
         self.record.journal.files.touch(file.id, again.timestamp())
         self.result.look_at(again)
 
-    def _set_aside(self, job: Job, reason: str, code: str, now: datetime) -> None:
+    def _set_aside(  # noqa: PLR0913  what, why, and its clock
+        self,
+        job: Job,
+        reason: str,
+        code: str,
+        now: datetime,
+        *,
+        cure: str = "Change what it names; it is tried again then, and by itself later.",
+        first: timedelta = _RETRY,
+        most: timedelta = _RETRY_AT_MOST,
+    ) -> None:
         """One item that is refused rests on its own clock; the rest goes on."""
         kind, row = ("file", job.unit.file) if job.unit.file is not None else ("event", job.unit.event)
         if row is None:
@@ -205,9 +221,8 @@ class Outcomes:
         journal, route = self.record.journal, self.record.route
         known = journal.quarantine.get(kind, row.id, route)
         attempts = known[0].attempts + 1 if known else 1
-        again = now + min(_RETRY * 2 ** min(attempts - 1, 12), _RETRY_AT_MOST)
+        again = now + min(first * 2 ** min(attempts - 1, 12), most)
         since = known[0].since if known else now.timestamp()
-        cure = "Change what it names; it is tried again then, and by itself later."
         journal.quarantine.put(
             kind, row.id, route, Trouble(code, reason, cure, attempts, again.timestamp(), since), row.rev
         )
