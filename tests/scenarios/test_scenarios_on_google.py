@@ -20,5 +20,5 @@ def test_scenario(path: Path, tmp_path: Path) -> None:
         pytest.skip("Google puts floating times into the calendar's zone")
     scenario = read(path)
     personas = play_on_google(scenario, tmp_path, Manners())
-    if not re.search(r"guests\W+(?:ask|send)", str(scenario.config)):
+    if not re.search(r"guests\W+(?:ask|send)", f"{scenario.config} {scenario.story}"):
         assert [mail for persona in personas for mail in persona.mails] == []
