@@ -62,7 +62,7 @@ class Registrar:
         for row in owners:
             if not self._stands(row):
                 return Claim(self.journal.files.get(row.id))
-        return Claim(there, copied=True) if owners else Claim(there or self._moved(seen, stamp))
+        return Claim(there or self._moved(seen, stamp), copied=bool(owners))
 
     def moved_broken(self, stamp: Stamp) -> FileRow | None:
         """A file that can't be read at a new path: the missing one that it was renamed from."""
@@ -101,14 +101,11 @@ class Registrar:
         return False
 
     def _moved(self, seen: Seen, stamp: Stamp) -> FileRow | None:
-        """A file without a uid that was renamed before it got one."""
-        if seen.activity.uid:
-            return None
+        """A file without a uid of its own (or a copy that still says another's) that was renamed before it got one."""
         same = self.journal.files.by_digest(seen.ref.version)
-        if same:
-            return same[0]
         renamed = self.journal.files.missing_with(stamp.inode)
-        return next((row for row in renamed if not row.said_uid and _alike(row.activity, seen.activity)), None)
+        known = [*same, *(row for row in renamed if _alike(row.activity, seen.activity))]
+        return next((row for row in known if not row.said_uid), None)
 
 
 def _alike(before: Activity, now: Activity) -> bool:

@@ -209,8 +209,8 @@ def test_while_everything_is_held_a_pass_decides_nothing_again(tmp_path: Path, m
     world.pass_()
     assert not world.calendars["work"].events()
     decided: list[object] = []
-    plan_file = decide.plan_file
-    monkeypatch.setattr(decide, "plan_file", lambda *rest: decided.append(rest) or plan_file(*rest))
+    of_file = decide.Decider._of_file
+    monkeypatch.setattr(decide.Decider, "_of_file", lambda *rest: decided.append(rest) or of_file(*rest))
     for _ in range(5):
         world.pass_()
     assert decided == []
