@@ -17,8 +17,9 @@ _PURE = {
 }  # fmt: skip
 # The composition, and what stands above it.
 _EVERYBODY = (
-    "daemon/__main__.py", "daemon/app.py", "daemon/accounts.py", "daemon/sign_in.py", "daemon/known_servers.py", "daemon/keepsake.py",
-    "daemon/service.py", "daemon/leaving.py", "daemon/cli/", "daemon/demo/", "daemon/doctor/", "daemon/orders/",
+    "daemon/__main__.py", "daemon/app.py", "daemon/accounts.py", "daemon/sign_in.py", "daemon/known_servers.py",
+    "daemon/keepsake.py", "daemon/service.py", "daemon/leaving.py", "daemon/cli/", "daemon/demo/", "daemon/doctor/",
+    "daemon/orders/",
 )  # fmt: skip
 _CLOCKS = {
     "datetime.now", "datetime.today", "datetime.utcnow", "date.today", "time.time", "time.time_ns", "time.localtime",
