@@ -14,7 +14,7 @@ def install(home: Path, *what: str) -> Path:
     Remove the folder to have the latest versions fetched again.
     """
     commands, note = home / "bin", home / "installed"
-    wanted = " ".join(what)
+    wanted = " ".join([str(home), *what])  # its commands name the folder: one that was moved is of no use
     if not note.exists() or note.read_text(encoding="utf-8") != wanted:
         print(f"making {home} ...", file=sys.stderr, flush=True)
         venv.create(home, with_pip=True, clear=True)
