@@ -105,7 +105,7 @@ class _Discovery(Discovery):
 
     def calendars(self) -> list[Found]:
         """All calendars that are ticked at calendar.google.com/calendar/syncselect."""
-        found = [_with_rights(calendar) for calendar in super().calendars()]
+        found = [_as_google_has_it(calendar) for calendar in super().calendars()]
         own = [calendar for calendar in found if self.user and calendar_id(calendar.url).casefold() == self.user]
         if len(own) != 1:
             return found
@@ -114,7 +114,7 @@ class _Discovery(Discovery):
     def at(self, url: str) -> Found | None:
         """The calendar at this very URL; None when there is something else or nothing."""
         found = super().at(url)
-        return _with_rights(found) if found is not None else None
+        return _as_google_has_it(found) if found is not None else None
 
     def _addresses(self) -> Iterable[str]:
         if urlsplit(self._url).path in {"", "/"}:
@@ -131,9 +131,11 @@ def calendar_id(url: str) -> str:
     return rest.partition("/")[0] if root else ""
 
 
-def _with_rights(found: Found) -> Found:
-    """Google does not speak of rights (RFC 3744), but nobody writes to what it fills itself."""
-    if not calendar_id(found.url).endswith(_FILLED_BY_GOOGLE):
+def _as_google_has_it(found: Found) -> Found:
+    """A calendar by the id that Google shows for it; of rights it does not speak, but what it fills is read only."""
+    id_ = calendar_id(found.url)
+    if not id_:
         return found
-    info: CalendarInfo = replace(found.info, writable=False)
+    writable = False if id_.endswith(_FILLED_BY_GOOGLE) else found.info.writable
+    info: CalendarInfo = replace(found.info, id=id_, writable=writable)
     return replace(found, info=info)

@@ -15,7 +15,7 @@ from adapters.caldav_quirks import Listing, Quirks
 from adapters.caldav_store import CalDavStore
 from adapters.caldav_writing import Writer
 from adapters.google_uids import original, replacements, resource_name
-from adapters.google_versions import version_of
+from adapters.google_versions import etag_in, is_young, version_of
 from adapters.google_writing import GoogleWriter
 from daemon.core.errors import Refused, StoreError, VersionMismatch
 from daemon.core.store import Changes, Create, Failed, Gone, Outcome, Reading, Ref, Remove, Seen, Write, Written
@@ -53,14 +53,14 @@ class GoogleStore(CalDavStore):
         self._last: Changes = Changes((), complete=False)
         self._listed: frozenset[str] = frozenset()
         self._fresh: dict[str, datetime] = {}
+        self._known: dict[str, str] = {}  # versions whose ETag can't hide another change any more
 
     def changes(self, cursor: str | None) -> Changes:
         """What changed since `cursor` (None: everything). Raises CursorExpired, and any StoreError."""
         told = super().changes(cursor)
-        seen = [_outward(item) for item in told.seen]
+        seen = [self._outward(item) for item in told.seen]
         versions = {item.ref.id: item.ref.version for item in seen}
-        # An ETag alone is no version here: what came without its data has to be read.
-        items = [Ref(ref.id, versions.get(ref.id, "")) for ref in told.items]
+        items = [Ref(ref.id, versions.get(ref.id) or self._recognised(ref)) for ref in told.items]
         self._last = replace(told, items=items, seen=seen)
         self._listed = frozenset(ref.id for ref in items)
         return self._last
@@ -70,7 +70,7 @@ class GoogleStore(CalDavStore):
         for reading in super().read(ids):
             match reading:
                 case Seen():
-                    yield _outward(reading)
+                    yield self._outward(reading)
                 case Gone() if self._is_doubtful(reading.id):
                     yield self._doubted(reading)
                 case Failed():
@@ -83,7 +83,7 @@ class GoogleStore(CalDavStore):
         for candidate in (uid, *replacements(uid)):
             found = super().find(candidate, token)
             if found is not None:
-                return _outward(found) if isinstance(found, Seen) else found
+                return self._outward(found) if isinstance(found, Seen) else found
         return None
 
     def write(self, writes: Sequence[Write]) -> Iterator[tuple[Write, Outcome]]:
@@ -125,8 +125,17 @@ class GoogleStore(CalDavStore):
         what = "Google lists this event, and does not find it"
         return Failed(gone.id, Refused(what, reason=what, store=self._collection.store, ref=gone.id))
 
+    def _recognised(self, ref: Ref) -> str:
+        """The version of what a feed names by its ETag alone; "" where that says too little: it has to be read."""
+        known = self._known.get(ref.id, "")
+        return known if known and etag_in(known) == ref.version else ""
 
-def _outward(seen: Seen) -> Seen:
-    """An event as the rest of Datebook is to see it."""
-    ref = Ref(seen.ref.id, version_of(seen.ref.version, seen.raw))
-    return replace(seen, ref=ref, activity=replace(seen.activity, uid=original(seen.activity.uid)))
+    def _outward(self, seen: Seen) -> Seen:
+        """An event as the rest of Datebook is to see it."""
+        version = version_of(seen.ref.version, seen.raw)
+        if is_young(seen.raw, self._collection.clock()):
+            self._known.pop(seen.ref.id, None)
+        else:
+            self._known[seen.ref.id] = version
+        activity = replace(seen.activity, uid=original(seen.activity.uid))
+        return replace(seen, ref=Ref(seen.ref.id, version), activity=activity)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.google_answers import Mail, Manners
 from tests.servers.google_bodies import Rewriting
 from tests.servers.google_person import GooglePerson, event
-from tests.servers.google_persona import GooglePersona, Mail, Manners
+from tests.servers.google_persona import GooglePersona
 
 CALL = "subject: Call {who}\ntype: call\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 WEEKLY = "subject: Weekly\ndue_date: 2027-11-24\ndue_time: 10:30\nrepeat: FREQ=WEEKLY;COUNT=6\n"
@@ -493,3 +494,44 @@ def test_the_write_test_puts_a_guest_on_the_event_only_when_its_user_names_one(p
     assert found["write_create"]["ok"]
     assert {mail.to for mail in persona.mails} == {"me+test@example.com"}
     assert persona.primary.items == {}
+
+
+def test_activities_of_every_type_are_events_and_no_calendar_is_ever_made(person, persona):
+    for kind in ("task", "deadline", "call"):
+        person.write(f"{kind}.yaml", CALL.format(who=kind).replace("type: call", f"type: {kind}"))
+    person.sync()
+    assert all("BEGIN:VEVENT" in body and "VTODO" not in body for body in person.events().values())
+    assert len(person.events()) == 3
+    assert {method for method, _ in persona.log} <= {"PROPFIND", "REPORT", "GET", "PUT", "DELETE", "OPTIONS"}
+
+
+def test_calendars_are_shown_by_the_ids_that_google_shows(person, persona):
+    persona.make_calendar("team@group.calendar.google.com", label="Team")
+    persona.make_calendar("en.fi#holiday@group.v.calendar.google.com", label="Holidays")
+    offered = person.run("calendars", "google", "--json").json["calendars"]
+    assert [(one["id"], one["primary"], one["writable"], one["route"]) for one in offered] == [
+        ("me@example.com", True, None, "work"),
+        ("team@group.calendar.google.com", False, None, None),
+        ("en.fi#holiday@group.v.calendar.google.com", False, False, None),
+    ]
+
+
+def test_an_expired_token_reads_again_only_what_may_have_changed(tmp_path):
+    from datetime import timedelta
+
+    from tests.servers.google_world import account_of
+    from tests.servers.worlds import now
+
+    moment = [now() - timedelta(days=1)]
+    with GooglePersona(clock=lambda: moment[0]) as persona:
+        for number in range(4):
+            persona.web(event(f"Event {number}", uid=f"e-{number}", start="20280101T100000", end="20280101T110000"))
+        persona.oauth.lifetime = 10.0**9
+        store = account_of(persona).open("primary")
+        read = list(store.read([ref.id for ref in store.changes(None).items]))
+        moment[0] = now()
+        persona.web(event("Edited", uid="e-2", start="20280101T100000", end="20280101T110000"))
+        listed = {ref.id: ref.version for ref in store.changes(None).items}
+    unsure = [item for item, version in listed.items() if not version]
+    assert [item.rpartition("/")[2] for item in unsure] == ["e-2.ics"]
+    assert {seen.ref.version for seen in read} >= {version for version in listed.values() if version}

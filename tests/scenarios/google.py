@@ -15,7 +15,8 @@ from tests.scenarios.calendars import Calendar
 from tests.scenarios.person import Person
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.story import Story
-from tests.servers.google_persona import GooglePersona, Manners
+from tests.servers.google_answers import Manners
+from tests.servers.google_persona import GooglePersona
 from tests.servers.world import HandClock
 
 

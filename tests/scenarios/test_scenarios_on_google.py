@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.google import play_on_google
 from tests.scenarios.scenario import read, scenarios
-from tests.servers.google_persona import Manners
+from tests.servers.google_answers import Manners
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import TracebackType
@@ -22,13 +20,25 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
-from tests.servers.google_bodies import EPOCH, Rewriting, attendees_of, organizer_of, rewritten, uid_of
+from tests.servers.google_answers import (
+    FORMS,
+    ROOT,
+    GoogleCalendar,
+    Mail,
+    Manners,
+    bare,
+    entry,
+    gdata,
+    json_error,
+    name_of_uid,
+    principal_of,
+)
+from tests.servers.google_bodies import EPOCH, attendees_of, organizer_of, rewritten, uid_of
 from tests.servers.google_oauth import SCOPE, GoogleOAuth, Grant
 from tests.servers.null_dav import (
     _HREF,
     _TOKEN,
     Answer,
-    Collection,
     Connection,
     Item,
     Request,
@@ -37,62 +47,7 @@ from tests.servers.null_dav import (
     _response,
 )
 
-ROOT = "/caldav/v2/"
-BARE = b'<?xml version="1.0" encoding="UTF-8"?>\n<D:error xmlns:D="DAV:"/>\n'
 ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT"
-
-
-@dataclass(frozen=True)
-class Manners:
-    """Google's ways; each can be another one. What the facts leave open has both."""
-
-    silent_put: bool = True  # no ETag in the answer to PUT
-    renames: bool = True  # a resource is called UID.ics, whatever it was PUT to
-    rewriting: Rewriting | None = field(default_factory=Rewriting)  # None: bodies are kept
-    coarse_etags: bool = True  # the second of the last change
-    ignores_if_none_match: bool = True
-    ignores_if_match_on_delete: bool = True
-    spent_uid: int = 0  # the answer to a PUT with the UID of a deleted event; 0: it is taken
-    page: int = 0  # members in one answer to sync-collection
-    bogus_token: int = 403  # the answer to a token that has expired
-    empty_token: int = 400  # the answer to sync-collection without a token
-    tells_tokens: bool = True  # PROPFIND knows DAV:sync-token
-
-
-@dataclass(frozen=True)
-class Mail:
-    """A mail that Google sends: `kind` is invitation, update or cancellation."""
-
-    kind: str
-    to: str
-    uid: str
-
-
-@dataclass
-class GoogleCalendar(Collection):
-    """One calendar. `id` is a mail address; `conflicts` answer 409 to PUT so many times; `ghosts` answer 404."""
-
-    spent: set[str] = field(default_factory=set)
-    conflicts: dict[str, int] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)  # UIDs to which PUT answers a bare 403
-    ghosts: set[str] = field(default_factory=set)
-    ticked: bool = True
-    edits: int = 0
-
-    @property
-    def path(self) -> str:
-        """Where its events are."""
-        return f"{ROOT}{self.name}/events/"
-
-    def token(self, at: int | None = None) -> str:
-        """A sync token: a path, as Google's are."""
-        return f"{self.path}sync/{self.secret}.{len(self.log) if at is None else at}"
-
-    def keep(self, name: str, body: bytes, etag: str) -> None:
-        """Store a body under an ETag."""
-        self.put(name, body)
-        self.items[name] = Item(etag, body, uid_of(body).encode())
-        self.spent.discard(uid_of(body))
 
 
 class GooglePersona:
@@ -164,19 +119,19 @@ class GooglePersona:
     def web(self, body: bytes, calendar: GoogleCalendar | None = None) -> str:
         """What somebody makes or edits in Google's web page; the path of its resource. It mails nobody here."""
         calendar = calendar or self.primary
-        name = _name_of(uid_of(body))
+        name = name_of_uid(uid_of(body))
         self._keep(calendar, name, body)
         return calendar.path + name
 
     def web_delete(self, uid: str, calendar: GoogleCalendar | None = None) -> None:
         """Delete an event in the web page."""
         calendar = calendar or self.primary
-        calendar.delete(_name_of(uid))
+        calendar.delete(name_of_uid(uid))
         calendar.spent.add(uid)
 
     def body(self, uid: str, calendar: GoogleCalendar | None = None) -> bytes | None:
         """The event with a UID, as Google keeps it; None: there is none."""
-        item = (calendar or self.primary).items.get(_name_of(uid))
+        item = (calendar or self.primary).items.get(name_of_uid(uid))
         return item.body if item else None
 
     def limit(self, form: str, *, times: int = 1, method: str = "") -> None:
@@ -202,9 +157,9 @@ class GooglePersona:
         if grant is None:
             return Answer(401, b"Login Required", {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'})
         if SCOPE not in grant.scope:
-            return _json_error(403, "insufficientPermissions", "global")
+            return json_error(403, "insufficientPermissions", "global")
         if not self.api_enabled:
-            return _json_error(403, "accessNotConfigured", "usageLimits")
+            return json_error(403, "accessNotConfigured", "usageLimits")
         refusal = self._limited(request.method)
         if refusal is not None:
             return refusal
@@ -223,7 +178,7 @@ class GooglePersona:
         for place, (wanted, form) in enumerate(self.limits):
             if wanted in {"", method}:
                 del self.limits[place]
-                return _FORMS[form]()
+                return FORMS[form]()
         return None
 
     def _place(self, path: str) -> tuple[GoogleCalendar | None, str]:
@@ -237,7 +192,7 @@ class GooglePersona:
     def _item(self, request: Request) -> Answer:
         calendar, name = self._place(request.path)
         if calendar is None or not name:
-            return _gdata(404, "notFound")
+            return gdata(404, "notFound")
         match request.method:
             case "PUT":
                 return self._put(calendar, name, request)
@@ -253,23 +208,23 @@ class GooglePersona:
         uid, manners = uid_of(request.body), self.manners
         self.bodies.append(request.body)
         if not request.body.startswith(b"BEGIN:VCALENDAR") or not uid:
-            return _bare(400)
+            return bare(400)
         if b"BEGIN:VTODO" in request.body or uid in calendar.refused:
-            return _bare(403)
+            return bare(403)
         if manners.renames:
-            name = _name_of(uid)
+            name = name_of_uid(uid)
         current = calendar.items.get(name)
         expected = request.headers.get("if-match")
         if expected is not None and (current is None or expected != current.etag):
-            return _bare(412)
+            return bare(412)
         if current is not None and not manners.ignores_if_none_match and request.headers.get("if-none-match"):
-            return _bare(412)
+            return bare(412)
         if current is None and uid in calendar.spent and manners.spent_uid:
-            return _bare(manners.spent_uid)
+            return bare(manners.spent_uid)
         if current is not None and self._conflicts(calendar, uid):
-            return _bare(409)
+            return bare(409)
         if current is not None and organizer_of(current.body) not in {"", organizer_of(request.body)}:
-            return _bare(403)
+            return bare(403)
         self._mail("update" if current else "invitation", calendar, uid, request.body, current)
         etag = self._keep(calendar, name, request.body)
         headers = {} if manners.silent_put else {"ETag": etag}
@@ -301,7 +256,7 @@ class GooglePersona:
             return Answer(404)
         expected = request.headers.get("if-match")
         if not self.manners.ignores_if_match_on_delete and expected not in {None, item.etag}:
-            return _bare(412)
+            return bare(412)
         self._mail("cancellation", calendar, item.uid.decode(), b"", item)
         calendar.delete(name)
         calendar.spent.add(item.uid.decode())
@@ -322,9 +277,9 @@ class GooglePersona:
         own = f"{ROOT}{grant.user}/"
         if path == ROOT:
             principal = f"<D:current-user-principal><D:href>{own}user</D:href></D:current-user-principal>"
-            return _bare(403) if deep else _multistatus([_response(path, principal)])
+            return bare(403) if deep else _multistatus([_response(path, principal)])
         if path == f"{own}user":
-            return _multistatus([_response(path, _principal(own))])
+            return _multistatus([_response(path, principal_of(own))])
         if path == own:
             ticked = [calendar for calendar in self.calendars.values() if calendar.ticked and deep]
             return _multistatus(
@@ -334,10 +289,10 @@ class GooglePersona:
             return _multistatus([_response(path, "<D:resourcetype><D:collection/></D:resourcetype>")])
         calendar, name = self._place(request.path)
         if calendar is None or (name and name not in calendar.items):
-            return _gdata(404, "notFound")
+            return gdata(404, "notFound")
         if name:
-            return _multistatus([_entry(calendar, name, inline=False)])
-        entries = (_entry(calendar, item, inline=False) for item in calendar.items if deep)
+            return _multistatus([entry(calendar, name, inline=False)])
+        entries = (entry(calendar, item, inline=False) for item in calendar.items if deep)
         return _multistatus([self._calendar(calendar), *entries])
 
     def _calendar(self, calendar: GoogleCalendar) -> bytes:
@@ -356,21 +311,21 @@ class GooglePersona:
     def _report(self, request: Request) -> Answer:
         calendar, name = self._place(request.path)
         if calendar is None or name:
-            return _gdata(404, "notFound")
+            return gdata(404, "notFound")
         if b"sync-collection" in request.body:
             return self._sync(calendar, request)
         if b"calendar-multiget" in request.body:
             names = [self._place(href.decode())[1] for href in _HREF.findall(request.body)]
-            return _multistatus(_entry(calendar, each, inline=True) for each in names)
+            return _multistatus(entry(calendar, each, inline=True) for each in names)
         # Whatever the filter says: the whole calendar.
         inline = b"calendar-data" in request.body
-        return _multistatus(_entry(calendar, each, inline=inline, listed=True) for each in calendar.items)
+        return _multistatus(entry(calendar, each, inline=inline, listed=True) for each in calendar.items)
 
     def _sync(self, calendar: GoogleCalendar, request: Request) -> Answer:
         token = match.group(1).decode() if (match := _TOKEN.search(request.body)) else ""
         before, _, place = token.rpartition(".")
         if not token:
-            return _bare(self.manners.empty_token)
+            return bare(self.manners.empty_token)
         if before != calendar.token(0).rpartition(".")[0] or not place.isdigit():
             return _error(self.manners.bogus_token, "<D:valid-sync-token/>")
         start, end, more = int(place), len(calendar.log), b""
@@ -378,68 +333,8 @@ class GooglePersona:
             end = start + self.manners.page
             more = _response(calendar.path, status="507 Insufficient Storage")
         names = dict.fromkeys(calendar.log[start:end])
-        members = [_entry(calendar, each, inline=b"calendar-data" in request.body, listed=True) for each in names]
+        members = [entry(calendar, each, inline=b"calendar-data" in request.body, listed=True) for each in names]
         return _multistatus(members, more + f"<D:sync-token>{calendar.token(end)}</D:sync-token>".encode())
-
-
-def _name_of(uid: str) -> str:
-    return f"{quote(_plain(uid), safe='')}.ics"
-
-
-def _plain(text: str) -> str:
-    return text.replace("\\,", ",").replace("\\;", ";").replace("\\\\", "\\")
-
-
-def _entry(calendar: GoogleCalendar, name: str, *, inline: bool, listed: bool = False) -> bytes:
-    """One item of a multistatus; a ghost is listed, and not found when it is asked for."""
-    item = calendar.items.get(name)
-    if item is None or (name in calendar.ghosts and not listed):
-        return _member(calendar, name, status="404 Not Found")
-    props = f"<D:getetag>{escape(item.etag)}</D:getetag>"
-    if inline and name not in calendar.ghosts:
-        props += f"<C:calendar-data>{escape(item.body.decode())}</C:calendar-data>"
-    return _member(calendar, name, props)
-
-
-def _member(calendar: GoogleCalendar, name: str, props: str = "", status: str = "") -> bytes:
-    inner = f"<D:status>HTTP/1.1 {status}</D:status>" if status else ""
-    if props:
-        inner = f"<D:propstat><D:status>HTTP/1.1 200 OK</D:status><D:prop>{props}</D:prop></D:propstat>"
-    return f"<D:response><D:href>{escape(quote(calendar.path))}{name}</D:href>{inner}</D:response>".encode()
-
-
-def _principal(own: str) -> str:
-    return (
-        f"<C:calendar-home-set><D:href>{own}</D:href></C:calendar-home-set>"
-        f"<C:schedule-inbox-URL><D:href>{own}inbox/</D:href></C:schedule-inbox-URL>"
-        "<D:resourcetype><D:collection/><D:principal/></D:resourcetype>"
-    )
-
-
-def _bare(status: int) -> Answer:
-    return Answer(status, BARE, {"Content-Type": "application/xml; charset=UTF-8"})
-
-
-def _json_error(status: int, reason: str, domain: str) -> Answer:
-    error = {"errors": [{"domain": domain, "reason": reason, "message": reason}], "code": status, "message": reason}
-    return Answer(status, json.dumps({"error": error}).encode(), {"Content-Type": "application/json; charset=UTF-8"})
-
-
-def _gdata(status: int, code: str) -> Answer:
-    body = (
-        '<errors xmlns="http://schemas.google.com/g/2005"><error><domain>GData</domain>'
-        f"<code>{code}</code><internalReason>{code}</internalReason></error></errors>"
-    )
-    return Answer(status, body.encode(), {"Content-Type": "application/vnd.google.gdata.error+xml"})
-
-
-_FORMS: Mapping[str, Callable[[], Answer]] = {
-    "bare": lambda: _bare(403),
-    "json": lambda: _json_error(403, "rateLimitExceeded", "usageLimits"),
-    "429": lambda: replace(_bare(429), headers={"Retry-After": "7"}),
-    "gdata": lambda: _gdata(403, "quotaExceeded"),
-    "backend": lambda: _json_error(500, "backendError", "global"),
-}
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.google_account import GoogleAccount
-from tests.servers.google_persona import GoogleCalendar, GooglePersona, Manners
+from tests.servers.google_answers import GoogleCalendar, Manners
+from tests.servers.google_persona import GooglePersona
 from tests.servers.running import Servers
 from tests.servers.worlds import EVENT, TYPES, ZONE, World, now
 
