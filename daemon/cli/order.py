@@ -54,5 +54,5 @@ def _alone(shell: Shell, command: str, args: Mapping[str, Json], progress: Progr
     connecting = str(args.get("account", "")) if command == "connect" else ""
     with open_app(shell.places, connecting=connecting) as app:
         reply = ORDERS[command](app, args, progress)
-        leave_status(app)
+        leave_status(app, reply)
         return reply

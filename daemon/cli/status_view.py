@@ -21,6 +21,13 @@ from daemon.status import (
     Trouble,
 )
 
+HOLDS = {
+    "first_import": "they were there before the calendar was connected (backlog: ask)",
+    "rebuild": "the journal was lost, and they are on one side only",
+    "brake": "more deletions or mass edits at once than the brake lets through",
+    "mail": "they would mail guests (guests: ask)",
+    "private": "the mode of private events was changed",
+}
 _MOST = 12  # of a kind of trouble; the rest is counted
 _VALUE = 48  # columns of a value of a conflict
 _HEADS = {
@@ -130,7 +137,9 @@ def _holds(screen: Screen, status: Status) -> None:
         return
     _head(screen, "Held until you approve")
     for name, held in holds:
-        screen.line(f"  {screen.ink(plain(name), Ink.STRONG)}: {plain(held.reason)} ({_amounts(held)})")
+        screen.line(
+            f"  {screen.ink(plain(name), Ink.STRONG)}: {plain(HOLDS.get(held.reason, held.reason))} ({_amounts(held)})"
+        )
         mail = " --mail" if held.mails else ""
         _cure(
             screen, f"`datebook plan` shows it; `datebook approve{f' {held.id}' if held.id else ''}{mail}` lets it go"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.order import carry_out
 from daemon.cli.screen import Ink, counted, plain, shortened
 from daemon.cli.shell import Shell
+from daemon.cli.status_view import HOLDS
 from daemon.control import Reply
 
 if TYPE_CHECKING:
@@ -28,13 +29,6 @@ Lets a held plan go: exactly the actions that `datebook plan` showed, each only 
 since. What mails anybody needs --mail besides.
 """
 _RUN = "Runs the daemon in the foreground, until Ctrl-C or SIGTERM. SIGHUP has it read the config again."
-_REASONS = {
-    "first_import": "they were there before the calendar was connected (backlog: ask)",
-    "rebuild": "the journal was lost, and they are on one side only",
-    "brake": "more deletions or mass edits at once than the brake lets through",
-    "mail": "they would mail guests (guests: ask)",
-    "private": "the mode of private events was changed",
-}
 
 
 def add_to(commands: Commands) -> None:
@@ -72,7 +66,7 @@ def _tell_synced(reply: Reply, args: argparse.Namespace, shell: Shell) -> int:
         shell.out.line("No calendar is kept in step: `datebook connect ACCOUNT`.")
     if reply.message:
         shell.err.line(f"datebook: {shell.err.ink(plain(reply.message), Ink.BAD)}")
-        shell.err.line(f"    {plain(reply.cure)}")
+        shell.err.line(f"    {plain(reply.cure or 'It is tried again by the daemon, or by the next `datebook sync`.')}")
     elif reply.data.get("needs_user"):
         shell.out.line("Something needs you: `datebook status` says what.")
     return reply.code
@@ -90,7 +84,7 @@ def _plan(args: argparse.Namespace, shell: Shell) -> int:
     _show_actions(actions, shell)
     for one in held:
         many = counted(len(one["actions"]), "action")
-        why = _REASONS.get(one["reason"], one["reason"])
+        why = HOLDS.get(one["reason"], one["reason"])
         shell.out.line()
         shell.out.line(shell.out.ink(f"Held, {many} on {one['calendar']}: {why}.", Ink.WARN))
         _show_actions(one["actions"], shell)

@@ -44,7 +44,7 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         row = app.journal.files.by_path(path)
         links = app.journal.events.of_file(row.id) if row else []
     calendar = next((link.route for link in links), row.route if row else None)
-    verdict = _why(app, path, row)
+    verdict = _disconnected(app, calendar) or _why(app, path, row)
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -56,6 +56,15 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     }
     asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
     return Reply(3 if asks else 0, data)
+
+
+def _disconnected(app: App, calendar: str | None) -> Verdict | None:
+    """Whether its calendar's account was disconnected: then nothing about the file is decided."""
+    route = app.journal.route(calendar) if calendar else None
+    if route is None or not route.disconnected:
+        return None
+    reason = f"Its calendar `{route.name}` is disconnected; the link is kept."
+    return Verdict(State.IGNORED, "disconnected", reason, "Run `datebook connect ACCOUNT` to go on.")
 
 
 def _why(app: App, path: str, row: FileRow | None) -> Verdict:
