@@ -106,6 +106,7 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         shared=config.shared or marker.shared,
         check_store=lambda: check_store(config, journal, clock),
         new_id=lambda: str(uuid.uuid4()),
+        account_of=lambda route: account_address(config, route),
         closet=folder,
         orders=_orders(config, shared=config.shared or marker.shared),
         may_name=_may_name(config, shared=config.shared or marker.shared),
@@ -126,6 +127,12 @@ def _orders(config: Config, *, shared: bool) -> str:
 
 def _ordered(value: object) -> str:
     return repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
+
+
+def account_address(config: Config, route: str) -> frozenset[str]:
+    """The address that a route's account signs in with; none where that is a bare login."""
+    user = config.accounts[config.routes[route].account].user.lower()
+    return frozenset({user} if "@" in user else ())
 
 
 def own_addresses(config: Config, route: str) -> frozenset[str]:

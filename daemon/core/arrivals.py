@@ -110,7 +110,9 @@ def encounter(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     if file.activity.local.masked:
         return Decision(verdicts.SYNCED, (Link(_masked_pairs(file, event), {}, "the same uid on both sides"),))
     out = project(file, event, setting)
-    shown, overlay = recognise(without_us(event.activity.view, setting.own), file.activity.view, out.cover)
+    named = any(guest.organizer for guest in file.activity.guests)
+    there = event.activity.view if named else without_us(event.activity.view, setting.own)
+    shown, overlay = recognise(there, file.activity.view, out.cover)
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
     link = Link(merged.agrees, overlay, "the same uid on both sides")

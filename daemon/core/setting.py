@@ -12,6 +12,10 @@ from daemon.core.routing import Choice
 from daemon.core.store import Capabilities, Ref
 
 
+def _nobody(_route: str) -> frozenset[str]:
+    return frozenset()
+
+
 def _holds_all(_view: View) -> str:
     return ""
 
@@ -20,8 +24,8 @@ def _holds_all(_view: View) -> str:
 class Setting:
     """One route at one moment. `own` are the addresses of the account's user, lower-cased.
 
-    `refuses` says why the calendar can't hold a view ("": it can). `links` says which of the person's own
-    accounts organise (`own` covers them all).
+    `refuses` says why the calendar can't hold a view ("": it can). `account_of` tells, by route, the address that
+    its account signs in with (none where that is no mail address); `own` has the config's owner besides.
     """
 
     route: Route
@@ -34,6 +38,12 @@ class Setting:
     rebuilding: bool = False
     types: tuple[str, ...] = ()
     refuses: Callable[[View], str] = _holds_all
+    account_of: Callable[[str], frozenset[str]] = _nobody
+
+    @property
+    def account(self) -> frozenset[str]:
+        """The address that the route's own account signs in with."""
+        return self.account_of(self.route.name)
 
 
 @dataclass(frozen=True, slots=True)

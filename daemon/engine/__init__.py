@@ -50,6 +50,7 @@ class Surroundings:
     shared: bool
     check_store: Callable[[], None]  # raises Missing where the store is not there, or is another one
     new_id: Callable[[], str]
+    account_of: Callable[[str], frozenset[str]]  # by route: the address that its account signs in with
     closet: Closet
     orders: str = ""  # what of the config decides on items, as one text
     may_name: Callable[[Unit], bool] = lambda _unit: True
@@ -210,6 +211,7 @@ class Engine:
             now=self.clock.now(),
             zone=self.around.zone,
             own=self.around.own(route),
+            account_of=self.around.account_of,
             connected=instant(row.connected) if row else None,
             shared=self.around.shared,
             rebuilding=bool(row and row.rebuilding),

@@ -82,7 +82,8 @@ class Applier:
     def _note(self, unit: Unit) -> None:
         """What needs no write: the verdict, conflicts, links, agreements; and what is settled by them."""
         decision = unit.decision
-        if unit.file is not None:
+        watched = decision.verdict is verdicts.WATCHED  # what becomes of the file is the leading calendar's to say
+        if unit.file is not None and not watched:
             self.journal.files.judge(unit.file.id, decision.verdict)
             self._record.clashes(unit)
         if decision.hold is not None:
@@ -90,7 +91,9 @@ class Applier:
         for step in decision.steps:
             self._note_step(unit, step)
         moving = decision.verdict.code == "moving" and not decision.steps  # the other calendar has to make it first
-        if not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
+        if watched and unit.event is not None:
+            self.journal.events.settle(unit.event.id, unit.event.rev)
+        elif not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
             self._settle(unit)
         if decision.not_before is not None and unit.file is not None:
             self.result.look_at(decision.not_before)
@@ -104,19 +107,26 @@ class Applier:
             case Agree(agrees):
                 self._record.agreed(event, agrees)
             case Link() if file is not None:
-                leads = not any(other.role == "primary" for other in self.journal.events.of_file(file.id))
-                role = "primary" if leads else "watched"
+                self._lead(unit.decision, event.id, file.id)
+                role = "watched" if unit.decision.verdict is verdicts.WATCHED else "primary"
                 self.journal.events.link(event.id, file.id, Base(step.agrees, step.overlay), role=role)
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
                 if not file.uid:
                     self.journal.files.give_uid(file.id, event.uid)
-                self.journal.files.touch(file.id)
-                self.result.more = True
+                if role == "primary":
+                    self.journal.files.touch(file.id)
+                    self.result.more = True
             case Unlink(reason, tombstone):
                 self._record.history(file, Side.CALENDAR, "unlink", "datebook", reason, {}, {}, uid=event.uid)
                 self._record.unlinked(event, reason, tombstone=tombstone)
             case _:
                 pass
+
+    def _lead(self, decision: Decision, event: int, file: int) -> None:
+        """A link that is not only watched leads from now on."""
+        for other in self.journal.events.of_file(file):
+            if decision.verdict is not verdicts.WATCHED and other.role == "primary" and other.id != event:
+                self.journal.events.demote(other.id, "watched")
 
     def _settle(self, unit: Unit) -> None:
         """What was observed of it up to here needs no more deciding."""
@@ -152,7 +162,7 @@ class Applier:
         return fatal
 
     def _give_uids(self, jobs: Sequence[Job]) -> None:
-        """A uid is the file's before its event is sent: whatever is answered, a second attempt makes no second event."""
+        """A uid is the file's before its event is sent: whatever is answered, no second attempt makes a second."""
         for job in jobs:
             file = job.unit.file
             if isinstance(job.write, Create) and job.intent.side is Side.CALENDAR and file is not None and not file.uid:

@@ -127,7 +127,7 @@ class Decider:
         event = next((link for link in links if link.route == name), None)
         if event is not None:
             return self._linked(file, event)
-        now = self._file_now(file)
+        now = self._file_now(file, links)
         if now.choice.route != name or self._would_mail(links):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
@@ -135,20 +135,18 @@ class Decider:
         twin = self.journal.events.get(alike) if alike is not None else None
         if twin is not None:
             return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.setting))
-        decision = planner.plan_file(now, self._tombstone(file), self.setting)
-        return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, decision))
+        made = planner.plan_file(now, self._tombstone(file), self.setting)
+        return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
 
     def _same_uid(self, uid: str) -> EventRow | None:
-        name = self.setting.route.name
-        events = self.journal.events.by_uid(uid)
-        return next((one for one in events if one.route == name and one.file is None and not one.gone), None)
+        here = (one for one in self.journal.events.by_uid(uid) if one.route == self.setting.route.name)
+        return next((one for one in here if one.file is None and not one.gone), None)
 
     def _of_event(self, event: EventRow) -> Unit | None:
         if event.file is not None:
             file = self.journal.files.get(event.file)
             return self._linked(file, event) if file else None
-        now = self._event_now(event)
-        files = self.journal.files.by_uid(event.uid)
+        now, files = self._event_now(event), self.journal.files.by_uid(event.uid)
         if files and not event.gone:
             return Unit(files[0], event, self._met(files[0], now))
         found = self.journal.tombstones.get(self.setting.route.name, event.uid)
@@ -157,9 +155,15 @@ class Decider:
 
     def _met(self, file: FileRow, event: EventNow) -> Decision:
         """An event of which the folder has the file already."""
-        if any(link.role == "primary" for link in self.journal.events.of_file(file.id)):
+        links = self.journal.events.of_file(file.id)
+        if any(link.role == "primary" and not self._leads(event, link) for link in links):
             return planner.plan_watched()
-        return planner.plan_meeting(self._file_now(file), event, self.setting)
+        return planner.plan_meeting(self._file_now(file, links), event, self.setting)
+
+    def _leads(self, event: EventNow, leading: EventRow) -> bool:
+        """Whether this calendar's account invites, and not the one whose calendar leads so far."""
+        inviting = {guest.email for guest in event.activity.guests if guest.organizer}
+        return bool(inviting & self.setting.account) and not inviting & self.setting.account_of(leading.route)
 
     def _would_mail(self, links: Sequence[EventRow]) -> bool:
         """Whether an activity stands in another calendar with guests, who would be told if it were moved."""
@@ -170,8 +174,9 @@ class Decider:
 
     def _linked(self, file: FileRow, event: EventRow) -> Unit:
         base = event.base or Base()
-        file_now, event_now = self._file_now(file), self._event_now(event)
-        if event.gone and event.role == "primary" and self._is_watched(file):
+        links = self.journal.events.of_file(file.id)
+        file_now, event_now = self._file_now(file, links), self._event_now(event)
+        if event.gone and event.role == "primary" and any(link.role == "watched" and not link.gone for link in links):
             return Unit(file, event, planner.plan_succession())
         decision = planner.plan_link(base, file_now, event_now, self.setting)
         if decision.verdict.code == "moving" and self._stands_elsewhere(file):
@@ -190,16 +195,12 @@ class Decider:
                     return Decision(verdicts.PING_PONG, not_before=self.setting.now + _PING_PONG)
         return decision
 
-    def _is_watched(self, file: FileRow) -> bool:
-        """Whether the same meeting stands in another calendar too."""
-        return any(link.role == "watched" and not link.gone for link in self.journal.events.of_file(file.id))
-
     def _stands_elsewhere(self, file: FileRow) -> bool:
         name = self.setting.route.name
         links = self.journal.events.of_file(file.id)
         return any(link.route != name and link.role == "primary" and not link.gone for link in links)
 
-    def _file_now(self, file: FileRow) -> FileNow:
+    def _file_now(self, file: FileRow, links: Sequence[EventRow]) -> FileNow:
         activity = file.activity
         hour_ago = (self.setting.now - _HOUR).timestamp()
         replaced = self.journal.replaced.of(file.id, hour_ago)
@@ -208,7 +209,7 @@ class Decider:
             activity=activity,
             ref=file.ref,
             changed=instant(file.changed),
-            choice=self.router(activity, *homes(self.journal.events.of_file(file.id))),
+            choice=self.router(activity, *homes(links)),
             missing=instant(file.missing) if file.missing is not None else None,
             broken=file.problem is not None and file.missing is None,
             replaced={

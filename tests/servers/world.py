@@ -99,6 +99,7 @@ class World:
             shared=False,
             check_store=lambda: None,
             closet=self.folder,
+            account_of=lambda _route: frozenset(),
             new_id=lambda: f"id-{next(self._ids):06d}",
         )
         self.engine = Engine(self.folder, self.journal, self.clock, around)
