@@ -62,12 +62,13 @@ class GoogleCalendar(Calendar):
 class GooglePerson(Person):
     """Somebody whose accounts are Google's."""
 
-    def _account(self, calendar: Calendar) -> dict[str, Any]:
+    def _account(self, name: str, calendar: Calendar) -> dict[str, Any]:
         web: Any = calendar.server
         token = self.root / f"token-{urlsplit(calendar.url).port}"
         token.write_text(web.token)
         token.chmod(0o600)
-        user = str(self.orders.get("owner", "me@example.com"))
+        owner = str(self.orders.get("owner", "me@example.com"))
+        user = self.orders.get(name, {}).get("user", owner)
         return {"service": "google", "url": web.persona.url, "user": user, "token": {"file": str(token)}}
 
 

@@ -66,17 +66,19 @@ class Person:
             "owner": "me@example.com",
             "timezone": "Europe/Helsinki",
             **settings,
-            "accounts": {_ACCOUNTS[name]: self._account(each) for name, each in self.calendars.items()},
+            "accounts": {_ACCOUNTS[name]: self._account(name, each) for name, each in self.calendars.items()},
             "calendars": {name: self._route(name, each) for name, each in self.calendars.items()},
         }
         (self.root / "config.yaml").write_text("".join(f"{key}: {_flow(value)}\n" for key, value in whole.items()))
 
-    def _account(self, calendar: Calendar) -> dict[str, Any]:
+    def _account(self, name: str, calendar: Calendar) -> dict[str, Any]:
         password = {"file": str(self.root / "password")}
-        return {"service": "caldav", "url": calendar.url, "user": "me", "password": password}
+        user = self.orders.get(name, {}).get("user", "me")
+        return {"service": "caldav", "url": calendar.url, "user": user, "password": password}
 
     def _route(self, name: str, calendar: Calendar) -> dict[str, Any]:
-        return {"account": _ACCOUNTS[name], "calendar": calendar.url, **_DEFAULTS, **self.orders.get(name, {})}
+        own = {key: value for key, value in self.orders.get(name, {}).items() if key != "user"}
+        return {"account": _ACCOUNTS[name], "calendar": calendar.url, **_DEFAULTS, **own}
 
     # Datebook ------------------------------------------------------------------------------------
 
