@@ -16,6 +16,7 @@ from daemon.core.model import AllDay, Original, Timed, When
 from daemon.core.recurrence import settled, until_instant
 from daemon.core.rules import Rule
 from daemon.core.times import shifted, wall_end, zone_of
+from daemon.core.zone_names import current_name
 
 UTC_NAME = "UTC"
 
@@ -52,7 +53,7 @@ class TimeWriter:
             floating = known.floating
         if floating and when.zone == self.reader.zones.default:
             return Form()
-        if when.zone == UTC_NAME:
+        if current_name(when.zone) == current_name(UTC_NAME):  # under any of its names: iCalendar has a form for it
             return Form(utc=True)
         if old is not None and known is not None and known.zone == when.zone and not known.floating:
             tzid = params_of(old.head).get("TZID", "")
