@@ -123,7 +123,7 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
     conditions |= reasons_in(response.body, response.headers)
     meaning = meaning_of(response.status, conditions)
     what = f"{_reason(response.status, conditions)} ({'the event' if asked is Asked.ITEM else 'the calendar'})"
-    if meaning is Meaning.FORBIDDEN and response.status == 403 and is_bare_error(response.body):  # noqa: PLR2004  the status by its number
+    if response.status == 403 and not conditions and is_bare_error(response.body):  # noqa: PLR2004  the status by its number
         # Google's rate limit looks like this; whether it is one is for the caller to find out.
         return Unavailable(
             f"{what}: too many requests, or forbidden", store=store, ref=ref, throttled=True, uncertain=False

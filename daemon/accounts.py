@@ -131,7 +131,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
 
 
 def tokens_for(config: AccountConfig, places: Places, clock: Clock) -> TokenSource:
-    """The tokens of an account that Datebook itself signs in to. Raises ConfigError where it has no client."""
+    """The tokens of an account that Datebook itself signs in to. Raises SignInNeeded where it has no client."""
     return tokens_of(config, places, client_secret(config, secret_of, places), clock.now)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from adapters.secrets import Secret
 from config.places import Places, make_state
 from config.schema import AccountConfig, Service
-from daemon.core.errors import ConfigError, ConfigProblem
+from daemon.core.errors import SignInNeeded
 
 SERVICES = frozenset({Service.GOOGLE, Service.MICROSOFT365})
 _HOW = {
@@ -146,6 +146,6 @@ def client_secret(config: AccountConfig, of: Callable[..., Secret], places: Plac
 
 def _client(config: AccountConfig) -> str:
     if config.client is None or not config.client.id:
-        problem = ConfigProblem(f"account {config.name}: its `client` is missing", _HOW[config.service])
-        raise ConfigError("config", (problem,))
+        what = f"account {config.name} has no `client` to sign in with"
+        raise SignInNeeded(what, what_to_do=_HOW[config.service], store=config.name)
     return config.client.id

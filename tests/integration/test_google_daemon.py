@@ -166,3 +166,14 @@ def test_tokens_end_many_times_under_a_running_daemon_and_nothing_is_noticed(mac
             until(lambda number=number: f"Call {number}" in machine.on_google())
         assert machine.account("google")["state"] in {"ok", "syncing"}
     assert machine.persona.oauth.log.count("refresh_token") >= 3
+
+
+def test_an_account_without_a_client_says_how_to_make_one_and_the_other_goes_on(machine: Machine) -> None:
+    config = machine.root / "config.yaml"
+    lines = [line for line in config.read_text().splitlines(keepends=True) if "client:" not in line]
+    config.write_text("".join(lines))
+    machine.write("Lunch", type="lunch")
+    with running(machine):
+        until(lambda: machine.at_home() == {"Lunch"})
+        until(lambda: machine.account("google").get("state") == "signed_out")
+        assert "docs/google.md" in machine.account("google")["error"]["cure"]
