@@ -31,6 +31,8 @@ def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> D
     """Decide on a linked activity."""
     if file.broken:
         return Decision(verdicts.BROKEN)
+    if event.watched and file.is_there and file.choice.route == setting.route.name and not event.gone:
+        return encounter(file, event, setting)  # its user sent it here, where the meeting stands already
     if event.watched:
         return Decision(verdicts.WATCHED, (Unlink("gone there", tombstone=False),) if event.gone else ())
     if not file.activity.local.sync and file.is_there:
