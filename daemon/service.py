@@ -43,6 +43,7 @@ from daemon.status import (
     health,
 )
 from daemon.status_file import write_status
+from daemon.thrift import give_memory_back
 from daemon.upkeep import Upkeep
 from daemon.watch import How, Watcher
 
@@ -252,6 +253,7 @@ def _patience(env: Mapping[str, str]) -> timedelta:
 
 def run(places: Places) -> int:
     """Run the daemon in the foreground. Raises ConfigError, AlreadyRunning, JournalError."""
+    give_memory_back()
     clock = SystemClock()
     set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock.now)
     log_faults()

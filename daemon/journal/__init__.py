@@ -26,12 +26,12 @@ _FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` 
 _EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
 _UNSETTLED = (  # with how many times they are told the route
     (
-        """SELECT count(*), sum(rev), sum(id) FROM files WHERE dirty AND
-        (route = ? OR id IN (SELECT file FROM events WHERE route = ? AND file IS NOT NULL))""",
+        """SELECT count(*), sum(rev), sum(id) FROM files INDEXED BY files_dirty WHERE dirty AND
+        (route = ? OR EXISTS (SELECT 1 FROM events WHERE events.file = files.id AND events.route = ?))""",
         2,
     ),
     ("SELECT count(*), sum(rev), sum(id) FROM events WHERE route = ? AND dirty", 1),
-    ("SELECT count(*) FROM events WHERE route = ? AND file IS NOT NULL", 1),
+    ("SELECT count(*) FROM events INDEXED BY events_file WHERE route = ? AND file IS NOT NULL", 1),
     ("SELECT connected, adopted, rebuilding FROM routes WHERE name = ?", 1),
     ("SELECT count(*), max(at), sum(mail) FROM approvals", 0),
     ("SELECT count(*), total(at) FROM tombstones", 0),
