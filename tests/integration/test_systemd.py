@@ -301,3 +301,21 @@ def test_a_user_without_rights_has_it_as_a_service_of_their_own(machine: Machine
     assert not machine.path("/home/carol/.config/systemd/user/datebook.service").exists()
     assert account.service("status")[0] == 1
     assert (account.store / "anna.yaml").exists()
+
+
+def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(account: Account) -> None:
+    store = f"/home/{account.name}/Datebook"
+    make = f"mkdir {store} && mount -t tmpfs -o size=8m disk {store} && chown {account.name} {store}"
+    assert account.machine.run(make).returncode == 0
+    account.install()
+    account.syncs("Anna")
+    account.machine.run(f"mkdir -p /mnt/{account.name}; mount --bind {store} /mnt/{account.name}")
+    assert account.machine.run(f"umount --lazy {store}").returncode == 0
+    until(lambda: account.status()["state"] == "attention")
+    assert "mount it again" in account.status()["store"]["missing"]["cure"]
+    assert account.titles() == ["Call Anna"]
+    assert account.machine.run(f"mount --bind /mnt/{account.name} {store}").returncode == 0
+    account.syncs("Boris")
+    assert account.titles() == ["Call Anna", "Call Boris"]
+    account.systemctl(f"stop {account.unit}")
+    assert account.machine.run(f"umount {store} /mnt/{account.name}").returncode == 0
