@@ -27,7 +27,7 @@ class Traveller(Person):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**Person.environment.fget(self), "TZ": self.zone}  # type: ignore[attr-defined]
+        return {**Person.environment.fget(self), "TZ": self.zone}  # type: ignore[attr-defined]  # a property of the class has a getter
 
 
 @pytest.fixture
