@@ -10,7 +10,7 @@ from adapters.atomic_files import MAX_BYTES, Directories, NotAFile, move_new, re
 from adapters.file_names import HOME
 from adapters.yaml_tree import Scalar, Table, YamlFault, compose
 from adapters.yaml_write import Text, block_entry
-from daemon.core.errors import Missing, StoreError
+from daemon.core.errors import FolderMissing, StoreError
 from daemon.core.store import Marker
 
 MARKER = "store.yaml"
@@ -71,9 +71,9 @@ def _marker_of(raw: bytes) -> Marker:
     return Marker(said["id"], said["timezone"], truth(said.get("shared", "false")))
 
 
-def missing(root: Path, what: str) -> Missing:
+def missing(root: Path, what: str) -> FolderMissing:
     """The report about a store whose folder or marker is not there."""
-    return Missing(
+    return FolderMissing(
         f"{what} of the store {root} is not there; nothing is synced and nothing is deleted",
         store=str(root),
         what_to_do=(

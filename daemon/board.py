@@ -6,6 +6,7 @@ Every decision of when is made by `daemon.schedule`; here it is kept, and whoeve
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from threading import Condition
@@ -13,7 +14,7 @@ from threading import Condition
 from daemon import schedule
 from daemon.board_state import LookOrder, LookState, RouteState
 from daemon.clock import Clock
-from daemon.core.errors import SyncError
+from daemon.core.errors import FolderMissing, SyncError
 from daemon.core.policy import Route
 from daemon.passes import Looked, Synced
 from daemon.schedule import Instant, Step, StopAccount, Timetable, Wait
@@ -186,11 +187,18 @@ class Board:
                 look.again_at = min(look.again_at, now.monotonic + _LOOK_RETRY)
             else:
                 look.ok_once = True
+                self._go_on()
                 look.again_wakes |= looked.wake if looked.again else frozenset()
                 look.again_at = min(look.again_at, schedule.moment_of(looked.again, now))
                 self.wake(looked.wake)
             look.error = looked.error
             self._touch()
+
+    def _go_on(self) -> None:
+        """Passes that the folder went away under are made again at once, now that it is there."""
+        for state in self.routes.values():
+            if isinstance(state.table.error, FolderMissing):
+                state.table = schedule.poked(replace(state.table, error=None))
 
     # The threads of the accounts.
 
@@ -282,6 +290,8 @@ class Board:
 
     def _fail(self, state: RouteState, step: Step, error: SyncError, again_at: float) -> None:
         now = self.clock.monotonic()
+        if isinstance(error, FolderMissing):
+            self.ask_look(None)  # it says when the folder is back, which may be already
         answer = schedule.answer_to(error, state.table.failures + 1, self._draw())
         state.table = schedule.failed(state.table, error, answer, poll=step.poll, now=now, again_at=again_at)
         if isinstance(answer, StopAccount) or (isinstance(answer, Wait) and answer.whole_account):

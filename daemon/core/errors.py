@@ -13,6 +13,7 @@
     |  |  |- Full                quota or disk: hold, say so, go on when it can
     |  |  |- Forbidden           a right or scope is missing                          (.what_to_do)
     |  |  |- Missing             the whole calendar or folder is not there            (.what_to_do)
+    |  |  |  '- FolderMissing    the folder of files: goes on at once when it is back (.what_to_do)
     |  |  '- SignInNeeded        only the user can fix this                           (.what_to_do)
     |  |     '- SecretNeeded     the password or token itself is not to be had        (.what_to_do)
     |  |- Unreadable             a file or event cannot be understood: quarantine     (.path .line .column .cure)
@@ -107,6 +108,12 @@ class Forbidden(_AsksUser):
 
 class Missing(_AsksUser):
     """The whole calendar, folder or store is not there; nothing is deleted because of it."""
+
+
+class FolderMissing(Missing):
+    """The folder of files, or its marker, is not there; when it is back, everything goes on at once."""
+
+    code = "missing"
 
 
 class SignInNeeded(_AsksUser):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable
+from daemon.core.errors import FolderMissing, Forbidden, Missing, SignInNeeded, Unavailable
 from daemon.core.policy import Route
 from daemon.loop import Hooks, Loop, Rhythm
 from daemon.notify import Notifier
@@ -390,6 +390,17 @@ def test_without_its_store_nothing_is_synced_and_it_goes_on_when_the_store_is_ba
     daemon.engine.on_look = lambda _places, _full: Looked()
     daemon.clock.turn(2)
     assert daemon.next_calls_by_kind(2) == [("look", None, False), ("work", False)]
+
+
+def test_a_pass_that_the_folder_went_away_under_is_made_again_when_it_is_back_and_not_after_an_hour(daemons):
+    daemon = daemons().started()
+    gone = FolderMissing("the folder is not there", what_to_do="mount its disk")
+    daemon.engine.on_sync["work"] = lambda _poll: daemon.engine.works("work") or Synced("work", error=gone)
+    daemon.loop.wake({"work"})
+    # The pass has the folder looked at, which finds it: it was away for a moment only.
+    calls = [daemon.next_call() for _ in range(3)]
+    assert calls == [("work", False), ("look", None, False), ("work", True)]
+    daemon.until(lambda: daemon.loop.board.routes["work"].table.error is None)
 
 
 def test_after_a_suspend_everything_is_looked_at_and_asked(daemons):
