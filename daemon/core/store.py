@@ -274,6 +274,9 @@ class Folder(Store, Protocol):
     def unchanged(self, digests: Mapping[str, str]) -> Iterator[str]:
         """Those of these paths whose bytes have the digest named; they are not parsed for it. Raises Missing."""
 
+    def raw(self, path: str) -> bytes:
+        """The bytes of a file as they are. Raises StoreError where it can't be opened."""
+
     def held_by(self, path: str) -> str:
         """Which editor holds this file open, in words; "" when none does."""
 

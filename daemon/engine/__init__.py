@@ -223,6 +223,7 @@ class Engine:
     def _apply(self, route: str, store: Store) -> Applied:
         with self.journal.turn():
             self.journal.events.take_due(route, self.clock.now().timestamp())
+            self.journal.files.take_due(self.clock.now().timestamp())
         decider = self._decider(route, store)
         applier = Applier(
             route,
@@ -256,8 +257,8 @@ class Engine:
 
     def _again(self, route: str, result: Applied) -> datetime | None:
         with self.journal.turn():
-            due = self.journal.events.next_due(route)
-        return _earliest(result.again, instant(due) if due is not None else None)
+            dues = [self.journal.events.next_due(route), self.journal.files.next_due()]
+        return _earliest(result.again, *(instant(due) for due in dues if due is not None))
 
 
 def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
@@ -266,6 +267,5 @@ def _batches(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield some
 
 
-def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
-    moments = [moment for moment in (one, other) if moment is not None]
-    return min(moments, default=None)
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

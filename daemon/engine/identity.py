@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import PurePosixPath
 
+from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Field, text_of, when_of
 from daemon.core.store import Folder, Seen, Stamp
 from daemon.journal import Journal
@@ -64,9 +66,24 @@ class Registrar:
                 return Claim(self.journal.files.get(row.id))
         return Claim(there or self._moved(seen, stamp), copied=bool(owners))
 
-    def moved_broken(self, stamp: Stamp) -> FileRow | None:
-        """A file that can't be read at a new path: the missing one that it was renamed from."""
-        return next(iter(self.journal.files.missing_with(stamp.inode)), None)
+    def moved_broken(self, path: str, stamp: Stamp) -> FileRow | None:
+        """A file that can't be read at a new path: the missing one that it was renamed from.
+
+        The inode alone proves nothing: a file system gives a freed one to the next new file. The bytes must
+        hold the uid that the missing file said, or the name be the same in another folder.
+        """
+        for row in self.journal.files.missing_with(stamp.inode):
+            if PurePosixPath(row.path).name == PurePosixPath(path).name or self._holds_uid(path, row):
+                return row
+        return None
+
+    def _holds_uid(self, path: str, row: FileRow) -> bool:
+        if not row.uid or not row.said_uid:
+            return False
+        try:
+            return row.uid.encode() in self.folder.raw(path)
+        except StoreError:
+            return False
 
     def _stays(self, row: FileRow, activity: Activity) -> bool:
         """Whether the file at a known path still is that activity."""

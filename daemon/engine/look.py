@@ -157,7 +157,7 @@ class FolderEyes:
         return True
 
     def _broken(self, path: str, stamp: Stamp, problem: Unreadable, found: Found) -> None:
-        row = self._journal.files.by_path(path) or self._registrar(found).moved_broken(stamp)
+        row = self._journal.files.by_path(path) or self._registrar(found).moved_broken(path, stamp)
         text = dump_problem(problem)
         if row is None:
             self._journal.files.add_broken(path, stamp, text, self._clock.now().timestamp())

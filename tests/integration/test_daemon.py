@@ -186,3 +186,13 @@ def test_the_demo_shows_both_ways_and_ends_by_itself(tmp_path: Path) -> None:
     assert "+due_time: 11:00" in done.stdout
     assert "+location: Romashka office, room 5.11" in done.stdout
     assert "everything is in step" in done.stdout
+
+
+def test_a_removed_file_takes_its_event_along_when_the_grace_ends_with_nothing_else_going_on(person: Person) -> None:
+    with running(person):
+        person.write("call.yaml", CALL.format(who="Anna"))
+        until(lambda: "Call Anna" in person.events())
+        until(lambda: "uid:" in person.read("call.yaml"))
+        (person.store / "call.yaml").unlink()
+        took = until(lambda: not person.events())
+    assert 0.9 < took < 10  # the grace is one second here, and the next poll a minute away

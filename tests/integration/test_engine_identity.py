@@ -220,3 +220,11 @@ def test_while_everything_is_held_a_pass_decides_nothing_again(tmp_path: Path, m
     with world.journal.turn():
         holds = world.journal.holds.rows()
     assert len(holds) == 1
+
+
+def test_a_broken_file_that_got_a_freed_inode_is_not_taken_for_the_removed_file(world: World) -> None:
+    (world.store / "a.yaml").rename(world.store / "stranger.yaml")
+    (world.store / "stranger.yaml").write_text("subject: Another\ndue_date: [2026-11-24\n")
+    world.pass_()
+    later(world)
+    assert list(titles(world).values()) == ["Boris"]
