@@ -153,7 +153,11 @@ def _undo(args: argparse.Namespace, shell: Shell) -> int:
     if args.json:
         shell.json(reply.data)
     else:
-        shell.out.line(f"Entry {args.entry} is taken back on both sides.")
+        where = "in the file; the calendar follows" if reply.message else "on both sides"
+        shell.out.line(f"Entry {args.entry} is taken back {where}.")
+        if reply.message:
+            shell.err.line(f"datebook: {shell.err.ink(plain(reply.message), Ink.BAD)}")
+            shell.err.line(f"    {plain(reply.cure)}")
     return reply.code
 
 

@@ -53,6 +53,9 @@ def _stays_here(file: FileNow, tombstone: str | None, setting: Setting) -> Decis
         return Decision(verdicts.MASKED)
     if done_goes(file, setting):
         return Decision(verdicts.DONE_DELETED)
+    if file.activity.frozen:
+        reason = next(iter(file.activity.frozen.values()))
+        return Decision(verdicts.blocked("not_understood", reason, "Simplify it; nothing of it is approximated."))
     if tombstone is not None:
         return Decision(verdicts.REMEMBERED)
     verdict = _eligibility(file.activity.view, file.backlog, setting)

@@ -8,7 +8,7 @@ from daemon.core import verdicts
 from daemon.core.fields import effective
 from daemon.core.gates import MailGate, mail_gate
 from daemon.core.merge import apply_patch
-from daemon.core.model import Field, Key, View, guests_of
+from daemon.core.model import Field, Key, View, everyone_on
 from daemon.core.plan import CreateEvent, Verdict
 from daemon.core.policy import GuestMail
 from daemon.core.projection import Outgoing, outgoing
@@ -33,7 +33,7 @@ def make_event(file: FileNow, setting: Setting, reason: str, *, guests: bool) ->
         return verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar.")
     if not guests:
         sent = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}
-    gate = mail_gate(others(guests_of(sent), setting.own), setting)
+    gate = mail_gate(others(everyone_on(sent), setting.own), setting)
     view = apply_patch(sent, out.overlay)
     return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails), gate)
 

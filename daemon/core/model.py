@@ -240,7 +240,7 @@ class Activity:
     @property
     def guests(self) -> frozenset[Guest]:
         """Everyone on it, its organiser among them."""
-        return guests_of(self.view)
+        return everyone_on(self.view)
 
 
 def guests_of(view: View) -> frozenset[Guest]:
@@ -248,6 +248,12 @@ def guests_of(view: View) -> frozenset[Guest]:
     value = view.get(Key(Field.ATTENDEES), frozenset())
     assert isinstance(value, frozenset)  # noqa: S101  the key decides the type of the value
     return frozenset(guest for guest in value if isinstance(guest, Guest))
+
+
+def everyone_on(view: View) -> frozenset[Guest]:
+    """The guests that a view names anywhere: of the series as a whole, and of single instances."""
+    values = (value for key, value in view.items() if key.field is Field.ATTENDEES and isinstance(value, frozenset))
+    return frozenset(guest for value in values for guest in value if isinstance(guest, Guest))
 
 
 def when_of(view: View) -> When | None:

@@ -25,6 +25,7 @@ from daemon.core.model import (
     Privacy,
     Value,
     View,
+    everyone_on,
     guests_of,
     text_of,
     when_of,
@@ -121,7 +122,7 @@ def outgoing(  # noqa: PLR0913  an activity, and all that decides what of it may
     unheld = _unheld(activity.view, holds, guests_unsent=guests_unsent)
     plain = Outgoing({}, unheld, {}, max_reminders=max_reminders, busy_words=busy_words)
     view = {key: plain.shown(key, value) for key, value in activity.view.items() if _goes(activity, key, unheld)}
-    alone = not guests_on_event and all(guest.email in own_addresses or guest.organizer for guest in guests_of(view))
+    alone = not guests_on_event and all(guest.email in own_addresses or guest.organizer for guest in everyone_on(view))
     cover = _cover(activity, view, route, now, zone) if alone else Cover()
     cover = replace(cover, holds=holds)
     return replace(plain, view=view, overlay=cover.over(view), cover=cover)

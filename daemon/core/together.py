@@ -12,7 +12,7 @@ from daemon.core.gates import mail_gate
 from daemon.core.making import project
 from daemon.core.meeting import Chooser
 from daemon.core.merge import Merged, apply_patch, merge
-from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, guests_of
+from daemon.core.model import Base, Blank, Field, Guest, Pair, Patch, View, everyone_on
 from daemon.core.overlay import Cover, underlay
 from daemon.core.plan import (
     Agree,
@@ -188,9 +188,7 @@ def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Ga
 
 
 def _new_guests(patch: Patch) -> frozenset[Guest]:
-    key = Key(Field.ATTENDEES)
-    value = patch.get(key)
-    return guests_of({key: value}) if value is not None else frozenset()
+    return everyone_on({key: value for key, value in patch.items() if value is not None})
 
 
 def _steps(merged: Merged, patch: Patch, overlay: Patch, gate: _Gate) -> tuple[Step, ...]:

@@ -173,7 +173,7 @@ class Engine:
 
     def _connected(self, route: str, store: Store) -> RouteRow:
         """What is remembered of the calendar; a first contact notes what was there before it."""
-        row = self.journal.route(route)
+        row = self.journal.route(route) or self._renamed(route, store)
         if row is None:
             rebuilding = route in json.loads(self.journal.get_meta("rebuilding") or "[]")
             now = self.clock.now().timestamp()
@@ -185,6 +185,14 @@ class Engine:
             row = self.journal.route(route)
         assert row is not None  # noqa: S101  it was just made
         return row
+
+    def _renamed(self, route: str, store: Store) -> RouteRow | None:
+        """A calendar that had another name in the config before keeps its links under the new one."""
+        for row in self.journal.routes():
+            if row.identity == store.identity and row.name not in self.around.routes:
+                self.journal.rename_route(row.name, route)
+                return self.journal.route(route)
+        return None
 
     def _poll(self, row: RouteRow, store: Store) -> int:
         mode = self.around.routes[row.name].private_events

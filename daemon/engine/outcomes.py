@@ -18,8 +18,9 @@ from daemon.core.errors import (
     Unreadable,
     VersionMismatch,
 )
-from daemon.core.model import Activity, Base, Blank, Key, Pair
+from daemon.core.model import Activity, Base, Blank, Field, Key, Pair, text_of
 from daemon.core.plan import Side, Verdict
+from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
 from daemon.core.verdicts import blocked, waiting
 from daemon.engine.jobs import Job
@@ -28,6 +29,7 @@ from daemon.journal.rows import EventRow, FileRow, Trouble
 
 _HELD_AGAIN = timedelta(seconds=5)  # an editor may have let go; the end of its lock file is a hint too
 _DISK, _DISK_AT_MOST = timedelta(seconds=5), timedelta(minutes=1)
+_CALENDAR_CURE = "Change it in the calendar to something that a file can say."
 _RETRY = timedelta(minutes=5)
 _RETRY_AT_MOST = timedelta(hours=24)
 
@@ -167,6 +169,8 @@ class Outcomes:
         match error:
             case VersionMismatch() | NotFound() if job.intent.side is Side.CALENDAR:
                 self._not_as_expected(job, error)
+            case Unreadable(code="unwritable"):
+                self._set_aside(job, error.message, error.code, now, cure=error.cure or _CALENDAR_CURE)
             case VersionMismatch() | NotFound() | Unreadable():
                 self.result.look_at(now)
             case Held() if job.unit.file is not None:
@@ -215,9 +219,14 @@ class Outcomes:
         most: timedelta = _RETRY_AT_MOST,
     ) -> None:
         """One item that is refused rests on its own clock; the rest goes on."""
-        kind, row = ("file", job.unit.file) if job.unit.file is not None else ("event", job.unit.event)
+        never_made = isinstance(job.write, Create) and job.intent.side is Side.FILE
+        kind, row = ("event", job.unit.event) if never_made else ("file", job.unit.file)
+        if row is None:
+            kind, row = "event", job.unit.event
         if row is None:
             return
+        if isinstance(row, EventRow):
+            reason = f"{_titled(row)}: {reason}"
         journal, route = self.record.journal, self.record.route
         known = journal.quarantine.get(kind, row.id, route)
         attempts = known[0].attempts + 1 if known else 1
@@ -231,6 +240,12 @@ class Outcomes:
         else:
             journal.events.touch(row.id, again.timestamp())
             self.result.look_at(again)
+
+
+def _titled(event: EventRow) -> str:
+    """An event as a report may name it: nothing of a private one."""
+    activity = event.activity
+    return "a private event" if is_private(activity) else f'"{text_of(activity.view, Field.SUBJECT)}"'
 
 
 def _without(agrees: Mapping[Key, Pair], dropped: Collection[Key]) -> Mapping[Key, Pair]:

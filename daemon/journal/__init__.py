@@ -120,6 +120,13 @@ class Journal:
                 (name, identity, now, rebuilding),
             )
 
+    def rename_route(self, old: str, new: str) -> None:
+        """The same calendar has another name in the config now: everything that is known of it goes along."""
+        with self.turn():
+            self._db.execute("UPDATE routes SET name = ?, disconnected = 0 WHERE name = ?", (new, old))
+            for table in schema.BY_ROUTE:
+                self._db.execute(f"UPDATE OR REPLACE {table} SET route = ? WHERE route = ?", (new, old))  # noqa: S608  a constant
+
     def set_route(self, name: str, **values: object) -> None:
         """Change what is remembered of a calendar: `cursor`, `adopted`, `rebuilding` ..."""
         columns = ", ".join(f"{column} = ?" for column in values)

@@ -10,6 +10,20 @@ from __future__ import annotations
 APPLICATION_ID = 0x44425931  # "DBY1": tells the file from any other SQLite database
 VERSION = 1
 
+# The tables whose rows belong to a route.
+BY_ROUTE = (
+    "files",
+    "events",
+    "backlog",
+    "intents",
+    "history",
+    "conflicts",
+    "tombstones",
+    "troubles",
+    "unreadable",
+    "holds",
+)
+
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 

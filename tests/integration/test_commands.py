@@ -251,3 +251,56 @@ def test_after_single_commands_status_says_how_they_left_things(synced: Person) 
     synced.write("broken.yaml", "subject: Call\ndue_date: [2027-11-24\n")
     synced.sync()
     assert synced.run("status").code == 3
+
+
+def test_a_calendar_that_is_renamed_in_the_config_and_back_keeps_its_links(synced: Person) -> None:
+    config = synced.root / "config.yaml"
+    text = config.read_text()
+    for name in ("job", "work"):
+        config.write_text(text.replace("  work:\n", f"  {name}:\n"))
+        assert synced.sync().code == 0
+    synced.edit("call.yaml", "10:30", "11:30")
+    assert synced.sync().code == 0
+    assert "T113000" in synced.events()["Call Anna about the renewal"]
+    assert len(synced.events()) == 1
+    assert synced.files() == ["call.yaml"]
+
+
+def test_guests_of_a_single_instance_are_guests(synced: Person) -> None:
+    guests = "ORGANIZER:mailto:me@example.com\r\nATTENDEE:mailto:anna@x.example\r\n"
+    override = (
+        "END:VEVENT\r\nBEGIN:VEVENT\r\nUID:series-1\r\nDTSTAMP:20261101T000000Z\r\n"
+        "RECURRENCE-ID;TZID=Europe/Helsinki:20271208T120000\r\nDTSTART;TZID=Europe/Helsinki:20271208T120000\r\n"
+        f"DTEND;TZID=Europe/Helsinki:20271208T130000\r\nSUMMARY:Review\r\n{guests}"
+    )
+    more = f"RRULE:FREQ=WEEKLY;COUNT=9\r\n{override}"
+    synced.add_event("Review", uid="series-1", start="20271201T120000", end="20271201T130000", more=more)
+    assert synced.sync().code == 0
+    (path,) = [name for name in synced.files() if "review" in name]
+    before = synced.events()["Review"]
+    synced.edit(path, "subject: Review", "subject: Another review")
+    assert synced.sync().code == 3
+    assert synced.events()["Review"] == before
+    (synced.store / path).unlink()
+    assert synced.sync().code in {0, 3}
+    assert synced.events()["Review"] == before
+
+
+def test_an_ics_file_with_a_rule_that_nobody_understands_stays_here_and_is_reported(synced: Person) -> None:
+    synced.write(
+        "odd.ics",
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:odd-1\r\nDTSTAMP:20261101T000000Z\r\n"
+        "DTSTART;TZID=Europe/Helsinki:20271201T120000\r\nSUMMARY:Odd\r\nRRULE:FREQ=FOO\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    )
+    assert synced.sync().code == 3
+    assert "Odd" not in synced.events()
+    assert synced.run("why", "odd.ics", "--json").json["state"] == "blocked"
+
+
+def test_an_event_that_no_file_can_say_is_named_with_its_cure(synced: Person) -> None:
+    alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:x\r\nTRIGGER:-P9999999D\r\nEND:VALARM\r\n"
+    synced.add_event("Strange alarm", uid="alarm-1", start="20271201T120000", end="20271201T130000", more=alarm)
+    assert synced.sync().code == 3
+    (problem,) = synced.run("status", "--json").json["problems"]
+    assert "Strange alarm" in problem["message"]
+    assert problem["cure"]
