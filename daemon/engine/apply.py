@@ -93,6 +93,8 @@ class Applier:
         moving = decision.verdict.code == "moving" and not decision.steps  # the other calendar has to make it first
         if watched and unit.event is not None:
             self.journal.events.settle(unit.event.id, unit.event.rev)
+            if unit.decision.not_before is None:
+                self.journal.quarantine.clear("event", unit.event.id, self.route)
         elif not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
             self._settle(unit)
         if decision.not_before is not None and unit.file is not None:
