@@ -219,7 +219,7 @@ class Outcomes:
         most: timedelta = _RETRY_AT_MOST,
     ) -> None:
         """One item that is refused rests on its own clock; the rest goes on."""
-        never_made = isinstance(job.write, Create) and job.intent.side is Side.FILE
+        never_made = code == "unwritable" and isinstance(job.write, Create)
         kind, row = ("event", job.unit.event) if never_made else ("file", job.unit.file)
         if row is None:
             kind, row = "event", job.unit.event

@@ -34,6 +34,8 @@ def tree() -> Path:
     """The root file system to boot, made if need be. Raises CannotBoot with the exact reason."""
     if sys.platform != "linux" or os.getuid() != 0:
         raise CannotBoot("only root can boot a system with systemd-nspawn")
+    if PROJECT.parts[1:2] == ("tmp",):
+        raise CannotBoot("the checkout is below /tmp, which PrivateTmp= hides from the service")
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     made = TREES / suite
     TREES.mkdir(exist_ok=True)
