@@ -12,7 +12,8 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,7 +22,7 @@ import psutil
 import pytest
 
 from tests.servers.fault_proxy import Fault, FaultProxy
-from tests.servers.person import Person
+from tests.servers.person import GoneError, Person
 from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
 from tests.servers.waiting import status, until
@@ -89,29 +90,35 @@ class Soak:
         self.titles.add(title)
 
     def edit_file(self) -> None:
-        for path in self._some_file():
-            text = path.read_text()
+        for path, text in self._some_file():
             path.write_text(re.sub(r"(?m)^location: .*$", f"location: Room {self.dice.randint(1, 999)}", text))
 
     def edit_event(self) -> None:
-        titles = sorted(self.person.events())
+        titles = sorted(title for title, text in self.person.events().items() if "\nLOCATION:" in text)
         if titles:
             title = self.dice.choice(titles)
-            old = re.search(r"(?m)^LOCATION:.*$", self.person.events()[title])
-            if old is not None:
-                self.edited.add(title)
-                self.person.change(title, old[0], f"LOCATION:Room {self.dice.randint(1, 999)}")
+            place = f"LOCATION:Room {self.dice.randint(1, 999)}"
+            self.edited.add(title)
+            with suppress(GoneError):  # a removed file took it away meanwhile
+                self.person.rewrite(title, lambda text: re.sub(r"(?m)^LOCATION:.*$", place, text))
 
     def remove_file(self) -> None:
-        for path in self._some_file():
-            title = re.search(r"(?m)^subject: (.*)$", path.read_text())
-            if title is not None and "uid:" in path.read_text():
-                path.unlink()
+        for path, text in self._some_file():
+            title = re.search(r"(?m)^subject: (.*)$", text)
+            if title is not None and "uid:" in text:
+                path.unlink(missing_ok=True)
                 self.titles.discard(title[1])
 
-    def _some_file(self) -> list[Path]:
-        paths = sorted(self.person.store.rglob("*.yaml"))
-        return [self.dice.choice(paths)] if paths else []
+    def _some_file(self) -> Iterator[tuple[Path, str]]:
+        """One of the files with its text; none where there is none, or where the daemon has just moved it."""
+        paths = [path for path in sorted(self.person.store.rglob("*.yaml")) if ".datebook" not in path.parts]
+        if paths:
+            path = self.dice.choice(paths)
+            try:
+                text = path.read_text()
+            except FileNotFoundError:
+                return
+            yield path, text
 
     def measure(self) -> None:
         assert self.daemon is not None

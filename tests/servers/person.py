@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,10 @@ X-SOMEBODY:keeps this\r
 {more}END:VEVENT\r
 END:VCALENDAR\r
 """
+
+
+class GoneError(Exception):
+    """No event of this title is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +151,36 @@ class Person:
 
     def _event(self, title: str) -> Any:
         calendar = self.client.calendar(url=self.url)
-        return next(one for one in calendar.events() if str(one.icalendar_component.get("summary", "")) == title)
+        for event in calendar.events():
+            if str(event.icalendar_component.get("summary", "")) == title:
+                return event
+        raise GoneError(title)
 
     def change(self, title: str, old: str, new: str) -> None:
         """Edit an event's text in the calendar."""
-        event = self._event(title)
-        text = event.data.replace("\r\n", "\n")
-        assert old in text, text
-        answer = self.client.put(str(event.url), text.replace(old, new).replace("\n", "\r\n"))
-        assert answer.status < 300, answer.status
+
+        def edit(text: str) -> str:
+            assert old in text, text
+            return text.replace(old, new)
+
+        self.rewrite(title, edit)
+
+    def rewrite(self, title: str, edit: Callable[[str], str]) -> None:
+        """Edit an event as a calendar program does: what the daemon wrote in between is read again, never overwritten.
+
+        Raises GoneError where it is gone.
+        """
+        url = str(self._event(title).url)
+        while True:
+            seen = self.client.request(url)
+            if seen.status == HTTPStatus.NOT_FOUND:
+                raise GoneError(title)
+            text = str(seen.raw).replace("\r\n", "\n")
+            headers = {"If-Match": seen.headers["ETag"], "Content-Type": "text/calendar; charset=utf-8"}
+            answer = self.client.put(url, edit(text).replace("\n", "\r\n"), headers)
+            if answer.status != HTTPStatus.PRECONDITION_FAILED:
+                assert answer.status < 300, answer.status
+                return
 
     def drop(self, title: str) -> None:
         self._event(title).delete()
