@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.secrets import Kind, Secret
+from adapters.sign_in.secrets import Kind, Secret
 from config.places import Places
 from config.schema import AccountConfig, Config, SecretRef, Service
 from daemon.clock import Clock, SystemClock
@@ -143,7 +143,7 @@ def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
     now: Callable[[], datetime],
     owner: str,
 ) -> Account:
-    from adapters.caldav_account import CalDavAccount
+    from adapters.dav.caldav_account import CalDavAccount
 
     return CalDavAccount(
         config.url,
@@ -167,7 +167,7 @@ def _google(  # noqa: PLR0913, PLR0917  what an account works with
     now: Callable[[], datetime],
     owner: str,
 ) -> Account:
-    from adapters.google_account import GoogleAccount
+    from adapters.google_calendar.google_account import GoogleAccount
 
     return GoogleAccount(
         config.url,
@@ -186,7 +186,7 @@ def _google(  # noqa: PLR0913, PLR0917  what an account works with
 def _microsoft(
     config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
 ) -> Account:
-    from adapters.graph_account import GraphAccount
+    from adapters.graph.graph_account import GraphAccount
 
     return GraphAccount(
         config.url, ask, ca=config.ca, zone=zone, types=types, clock=now, name=config.name, user=config.user
@@ -198,7 +198,7 @@ def _no_secret() -> str:
 
 
 def _exchange(config: AccountConfig, places: Places, ask: Callable[[], str], zone: str, owner: str) -> Account:
-    from adapters.exchange_account import ExchangeAccount
+    from adapters.exchange.exchange_account import ExchangeAccount
 
     servers = KnownServers(places.state / "servers.json")
     key = f"{config.user} {config.url}"

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from adapters.file_marker import make_marker
-from adapters.file_store import FileStore
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_store import FileStore
 from config.load import load
 from config.places import Places, make_state
 from config.schema import Config

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.peer_notes import Grave, PeerNote, read_note, together, write_note
+from adapters.folder.peer_notes import Grave, PeerNote, read_note, together, write_note
 from daemon.journal import Journal
 
 REBUILDING = "rebuilding"  # the names of the calendars that the lost journal may have known, as JSON

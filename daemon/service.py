@@ -21,20 +21,19 @@ from config.places import Places, make_state
 from daemon.app import App, bind, build, open_journal, set_connected
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
-from daemon.control_server import ControlServer
+from daemon.control.control_server import ControlServer
 from daemon.core.errors import ConfigError, DatebookError, JournalError, UsageError
 from daemon.journal import Journal
-from daemon.leaving import leave_failure
 from daemon.lock import hold_state, hold_store
 from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
+from daemon.loop.reports import Report, trouble_of
+from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
+from daemon.orders.leaving import leave_failure
 from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
-from daemon.reports import Report, trouble_of
-from daemon.setup import Setup
-from daemon.standing import standing
 from daemon.status import (
     CalendarState,
     CalendarStatus,
@@ -42,7 +41,8 @@ from daemon.status import (
     Status,
     health,
 )
-from daemon.status_file import write_status
+from daemon.status.standing import standing
+from daemon.status.status_file import write_status
 from daemon.thrift import give_memory_back
 from daemon.upkeep import Upkeep
 from daemon.watch import How, Watcher

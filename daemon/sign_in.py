@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from adapters.secrets import Secret
+from adapters.sign_in.secrets import Secret
 from config.places import Places, make_state
 from config.schema import AccountConfig, Service
 from daemon.core.errors import SignInNeeded
@@ -60,16 +60,16 @@ def tokens_of(
 ) -> TokenSource:
     """The tokens of an account that signs in; nothing is asked yet. `secret` gives that of its client."""
     if config.service is Service.MICROSOFT365:
-        from adapters.microsoft_app import Http, cloud_of
-        from adapters.microsoft_signin import TokenSource as Microsoft
-        from adapters.transport import Session
+        from adapters.net.transport import Session
+        from adapters.sign_in.microsoft_app import Http, cloud_of
+        from adapters.sign_in.microsoft_signin import TokenSource as Microsoft
 
         http = Http(Session(ca=config.ca, store=config.name))
         path = token_path(config, places)
         return Microsoft(_client(config), config.tenant, path, cloud_of(config.url), config.name, http)
-    from adapters.oauth import GoogleTokens, OAuthApp
-    from adapters.oauth_tokens import TokenFile
-    from adapters.transport import Session
+    from adapters.net.transport import Session
+    from adapters.sign_in.oauth import GoogleTokens, OAuthApp
+    from adapters.sign_in.oauth_tokens import TokenFile
 
     session = Session(ca=config.ca, store=config.name)
     app = OAuthApp(_client(config), secret)
@@ -92,9 +92,9 @@ def ask_consent(
 
 
 def _ask_microsoft(config: AccountConfig, places: Places, terminal: Terminal) -> None:
-    from adapters.microsoft_app import Http, cloud_of
-    from adapters.microsoft_signin import sign_in
-    from adapters.transport import Session
+    from adapters.net.transport import Session
+    from adapters.sign_in.microsoft_app import Http, cloud_of
+    from adapters.sign_in.microsoft_signin import sign_in
 
     sign_in(
         _client(config),
@@ -116,9 +116,9 @@ def _ask_google(
     clock: Callable[[], datetime],
     terminal: Terminal,
 ) -> None:
-    from adapters.oauth import OAuthApp, endpoints_of
-    from adapters.oauth_consent import Consent, Desk
-    from adapters.oauth_tokens import TokenFile
+    from adapters.sign_in.oauth import OAuthApp, endpoints_of
+    from adapters.sign_in.oauth_consent import Consent, Desk
+    from adapters.sign_in.oauth_tokens import TokenFile
 
     consent = Consent(
         OAuthApp(_client(config), secret),

@@ -59,7 +59,7 @@ def _import(args: argparse.Namespace, shell: Shell) -> int:
 
 def _objects(path: Path) -> Iterator[str]:
     """The activities of a calendar file. Raises UsageError."""
-    from adapters.ics_codec import split
+    from adapters.ics.ics_codec import split
 
     try:
         objects = split(path.read_bytes())

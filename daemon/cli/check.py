@@ -127,7 +127,7 @@ def _activities(store: Path) -> Iterator[Path]:
     """Every activity file of a store, in order, without what is ignored there."""
     if not store.is_dir():
         raise UsageError(f"The store {store} is not there.", what_to_do="Mount its disk; for a new one: datebook init")
-    from adapters.file_names import is_activity, is_conflict_copy, is_ignored
+    from adapters.folder.file_names import is_activity, is_conflict_copy, is_ignored
 
     for folder, folders, names in os.walk(store, onerror=_unreadable_folder):
         folders[:] = sorted(name for name in folders if not is_ignored(name))
@@ -151,7 +151,7 @@ def look_over(paths: Iterable[Path], rules: Rules) -> Iterator[Fault]:
 
 
 def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
-    from adapters.file_names import is_conflict_copy
+    from adapters.folder.file_names import is_conflict_copy
 
     shown = str(path)
     if is_conflict_copy(path.name):
@@ -175,12 +175,12 @@ def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
 def _problems(path: Path, rules: Rules) -> Sequence[Unreadable | Note]:
     raw = path.read_bytes()
     if path.suffix.lower() == ".ics":
-        from adapters import ics_codec
+        from adapters.ics import ics_codec
 
         try:
             return ics_codec.read(raw, zone=rules.zone, types=rules.types, path=str(path)).notes
         except Unreadable as error:
             return [error]
-    from adapters import activity_codec
+    from adapters.activity import activity_codec
 
     return activity_codec.problems(raw, zone=rules.zone, types=rules.types, path=str(path))

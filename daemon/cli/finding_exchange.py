@@ -11,7 +11,7 @@ from daemon.core.errors import Missing
 
 def find_exchange(user: str, owner: str, given: SecretRef, shell: Shell) -> str:
     """The address of EWS. Raises Missing, SignInNeeded; UsageError where the mailbox is in Microsoft's cloud."""
-    from adapters.exchange_account import discover
+    from adapters.exchange.exchange_account import discover
     from daemon.accounts import secret_of
 
     address = user if "@" in user else owner

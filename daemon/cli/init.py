@@ -120,8 +120,8 @@ def _mark(wishes: Wishes, made: list[str]) -> bool:
     """Make the store's marker where there is none yet; whether the store is shared."""
     from uuid import uuid4
 
-    from adapters.atomic_files import Directories
-    from adapters.file_marker import make_marker, read_marker
+    from adapters.folder.atomic_files import Directories
+    from adapters.folder.file_marker import make_marker, read_marker
     from daemon.core.store import Marker
 
     with Directories(wishes.store) as folder:

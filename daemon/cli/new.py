@@ -87,7 +87,7 @@ def _write(config: Config, args: argparse.Namespace, day: date | None) -> Path:
 
 def _text(config: Config, args: argparse.Namespace, subject: str, day: date | None, folder: Path) -> str:
     """The file, with the hint in its first line by which editors find the schema."""
-    from adapters.yaml_write import Text, scalar
+    from adapters.activity.yaml_write import Text, scalar
 
     up = "../" * len(folder.relative_to(config.store).parts)
     lines = {
@@ -121,7 +121,7 @@ def _names(subject: str, day: date | None) -> Iterator[str]:
 
 
 def _refuse_broken(data: bytes, config: Config) -> None:
-    from adapters import activity_codec
+    from adapters.activity import activity_codec
 
     for found in activity_codec.problems(data, zone=config.timezone or "UTC", types=config.types):
         if isinstance(found, Unreadable):

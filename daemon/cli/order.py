@@ -46,9 +46,9 @@ def _alone(shell: Shell, command: str, args: Mapping[str, Json], progress: Progr
     from datetime import UTC, datetime
 
     from daemon.app import open_app
-    from daemon.leaving import leave_status
     from daemon.logs import set_up_logs
     from daemon.orders import ORDERS
+    from daemon.orders.leaving import leave_status
 
     set_up_logs(sys.stderr, journal=False, clock=lambda: datetime.now(UTC), level="warning")
     connecting = str(args.get("account", "")) if command == "connect" else ""

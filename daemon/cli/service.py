@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from config.places import Places
     from config.schema import Config
     from daemon.cli.register import Commands
-    from daemon.systemctl import Systemctl, UnitState
+    from daemon.installing.systemctl import Systemctl, UnitState
 
 _HELP = """\
 Has systemd run Datebook: from your login on (or always, see below), started again when it fails.
@@ -83,8 +83,8 @@ def _service(args: argparse.Namespace, shell: Shell) -> int:
 
 def _target(args: argparse.Namespace, shell: Shell) -> _Target:
     from config.places import Places
-    from daemon.systemctl import Systemctl
-    from daemon.unit_files import SYSTEM_UNIT, USER_UNIT
+    from daemon.installing.systemctl import Systemctl
+    from daemon.installing.unit_files import SYSTEM_UNIT, USER_UNIT
 
     if not args.system:
         if args.user:
@@ -127,7 +127,7 @@ def _install(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
         written = _write_system(target, config)
         state = _start(target)
     else:
-        from daemon.systemctl import may_make_namespaces
+        from daemon.installing.systemctl import may_make_namespaces
 
         hardened = may_make_namespaces()
         written = _write_user(target, config, namespaces=hardened)
@@ -186,7 +186,7 @@ def _make_store(target: _Target, store: Path) -> None:
 
 def _write_user(target: _Target, config: Config, *, namespaces: bool) -> list[Path]:
     from config.places import make_state
-    from daemon.unit_files import USER_UNIT, UnitPaths, shipped_unit, user_unit
+    from daemon.installing.unit_files import USER_UNIT, UnitPaths, shipped_unit, user_unit
 
     places = target.places
     make_state(places)  # ReadWritePaths= of a folder that is not there would leave it read-only
@@ -197,7 +197,7 @@ def _write_user(target: _Target, config: Config, *, namespaces: bool) -> list[Pa
 
 
 def _write_system(target: _Target, config: Config) -> list[Path]:
-    from daemon.unit_files import SYSTEM_UNIT, UnitPaths, shipped_unit, store_drop_in, system_unit
+    from daemon.installing.unit_files import SYSTEM_UNIT, UnitPaths, shipped_unit, store_drop_in, system_unit
 
     text = system_unit(shipped_unit(SYSTEM_UNIT), UnitPaths(_program(), config.store.absolute()))
     return [_put(target.file, text), _put(target.drop_in, store_drop_in(config.store.absolute()))]
@@ -251,7 +251,7 @@ def _env_hints(config: Config) -> list[str]:
 
 
 def _linger_hint(target: _Target, shell: Shell) -> list[str]:
-    from daemon.systemctl import lingers
+    from daemon.installing.systemctl import lingers
 
     if target.instance or lingers(shell.env) is not False:
         return []
@@ -287,7 +287,7 @@ def _files_to_remove(target: _Target) -> list[Path]:
 
 def _status(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
     from daemon.status import Health
-    from daemon.status_file import parse_status, read_text
+    from daemon.status.status_file import parse_status, read_text
 
     state = target.systemctl.show(target.unit)
     text = None

@@ -17,7 +17,7 @@ from daemon.cli.status_view import show
 from daemon.core.errors import UsageError
 from daemon.lock import holder
 from daemon.status import Health, Life, Status, health
-from daemon.status_file import parse_status, read_text
+from daemon.status.status_file import parse_status, read_text
 
 if TYPE_CHECKING:
     from daemon.cli.register import Commands

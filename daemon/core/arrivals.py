@@ -17,53 +17,53 @@ from daemon.core.overlay import recognise
 from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict, blank_or
 from daemon.core.policy import Backlog
 from daemon.core.projection import incoming
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, without_us
+from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, without_us
 from daemon.core.together import words_missing
 
 _TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
-def new_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
+def new_file(file: FileNow, tombstone: str | None, situation: Situation) -> Decision:
     """A file that is in no calendar yet."""
-    if (early := _stays_here(file, tombstone, setting)) is not None:
+    if (early := _stays_here(file, tombstone, situation)) is not None:
         return early
-    first = file.backlog or setting.rebuilding  # no first import ever mails anybody
-    made = make_event(file, setting, "a new file", guests=not first)
+    first = file.backlog or situation.rebuilding  # no first import ever mails anybody
+    made = make_event(file, situation, "a new file", guests=not first)
     if isinstance(made, Verdict):
         return Decision(made)
-    verdict, hold = _first_import(file.backlog, setting) or (made.gate.verdict, made.gate.hold)
+    verdict, hold = _first_import(file.backlog, situation) or (made.gate.verdict, made.gate.hold)
     return Decision(verdict or verdicts.waiting("creating", "It goes out now."), (made.step,), hold=hold)
 
 
-def _first_import(backlog: bool, setting: Setting) -> tuple[Verdict, Hold] | None:  # noqa: FBT001  a fact about the item
+def _first_import(backlog: bool, situation: Situation) -> tuple[Verdict, Hold] | None:  # noqa: FBT001  a fact about the item
     """Whether what is on one side only waits for a word because it was there before, or the journal was lost."""
-    if backlog and setting.rebuilding:
+    if backlog and situation.rebuilding:
         return verdicts.HELD_REBUILD, Hold.REBUILD
-    if backlog and setting.route.backlog is Backlog.ASK:
+    if backlog and situation.route.backlog is Backlog.ASK:
         return verdicts.HELD_FIRST, Hold.FIRST_IMPORT
     return None
 
 
-def _stays_here(file: FileNow, tombstone: str | None, setting: Setting) -> Decision | None:
+def _stays_here(file: FileNow, tombstone: str | None, situation: Situation) -> Decision | None:
     if file.missing or file.broken:
         return Decision(verdicts.BROKEN if file.broken else verdicts.GONE)
-    if not setting.route.sends:
+    if not situation.route.sends:
         return Decision(verdicts.NOT_SENT)
     if file.activity.local.masked:
         return Decision(verdicts.MASKED)
-    if done_goes(file, setting):
+    if done_goes(file, situation):
         return Decision(verdicts.DONE_DELETED)
     if file.activity.frozen:
         reason = next(iter(file.activity.frozen.values()))
         return Decision(verdicts.blocked("not_understood", reason, "Simplify it; nothing of it is approximated."))
     if tombstone is not None:
         return Decision(verdicts.REMEMBERED)
-    verdict = _eligibility(file.activity.view, file.backlog, setting)
+    verdict = _eligibility(file.activity.view, file.backlog, situation)
     return Decision(verdict) if verdict else None
 
 
-def _eligibility(view: View, backlog: bool, setting: Setting) -> Verdict | None:  # noqa: FBT001  a fact about the item
-    match eligible(view, setting.route, connected=setting.connected, zone=setting.zone, backlog=backlog):
+def _eligibility(view: View, backlog: bool, situation: Situation) -> Verdict | None:  # noqa: FBT001  a fact about the item
+    match eligible(view, situation.route, connected=situation.connected, zone=situation.zone, backlog=backlog):
         case Eligibility.OVER:
             return verdicts.OVER
         case Eligibility.BEFORE:
@@ -72,49 +72,49 @@ def _eligibility(view: View, backlog: bool, setting: Setting) -> Verdict | None:
             return None
 
 
-def new_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
+def new_event(event: EventNow, tombstone: str | None, situation: Situation) -> Decision:
     """An event that has no file yet."""
     if event.gone:
         return Decision(verdicts.GONE)
-    if not setting.route.receives:
+    if not situation.route.receives:
         return Decision(verdicts.NOT_RECEIVED)
     if tombstone is not None:
         return Decision(verdicts.REMEMBERED)
     if when_of(event.activity.view) is None:
         return Decision(verdicts.blocked("no_time", "The event has no time.", "Give it one in the calendar."))
-    if (verdict := _eligibility(event.activity.view, event.backlog, setting)) is not None:
+    if (verdict := _eligibility(event.activity.view, event.backlog, situation)) is not None:
         return Decision(verdict)
-    known = replace(event.activity, view=without_us(event.activity.view, setting.own))
-    arrival = incoming(known, route=setting.route, types=setting.types)
+    known = replace(event.activity, view=without_us(event.activity.view, situation.own))
+    arrival = incoming(known, route=situation.route, types=situation.types)
     if arrival is None:
         return Decision(verdicts.PRIVATE_SKIPPED)
-    local = Local(masked=arrival.masked, owner=_owner(event.activity, setting))
-    where = place(setting.route, arrival.view, event.activity.uid, shared=setting.shared)
+    local = Local(masked=arrival.masked, owner=_owner(event.activity, situation))
+    where = place(situation.route, arrival.view, event.activity.uid, shared=situation.shared)
     agrees = {
         key: Pair(arrival.view.get(key, Blank.ABSENT), known.view.get(key, Blank.ABSENT))
         for key in {*arrival.view, *known.view}
     }
     step = CreateFile(where, arrival.view, local, agrees, "a new event", secret=arrival.secret)
-    verdict, hold = _first_import(event.backlog, setting) or (verdicts.SYNCED, None)
+    verdict, hold = _first_import(event.backlog, situation) or (verdicts.SYNCED, None)
     return Decision(verdict, (step,), hold=hold)
 
 
-def _owner(activity: Activity, setting: Setting) -> str | None:
+def _owner(activity: Activity, situation: Situation) -> str | None:
     """In a shared store an incoming file says whose it is: the organiser's, where that is one of us."""
-    if not setting.shared or not setting.own:
+    if not situation.shared or not situation.own:
         return None
-    if organised_by_others(activity.guests, setting.own):
+    if organised_by_others(activity.guests, situation.own):
         return next((guest.email for guest in activity.guests if guest.organizer), None)
-    return min(setting.own)
+    return min(situation.own)
 
 
-def encounter(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def encounter(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """A file and an event with one uid that were never linked: equal pairs link, unequal ones are conflicts."""
     if file.activity.local.masked:
         return Decision(verdicts.SYNCED, (Link(_masked_pairs(file, event), {}, "the same uid on both sides"),))
-    out = project(file, event, setting)
+    out = project(file, event, situation)
     named = any(guest.organizer for guest in file.activity.guests)
-    there = event.activity.view if named else without_us(event.activity.view, setting.own)
+    there = event.activity.view if named else without_us(event.activity.view, situation.own)
     shown, overlay = recognise(there, file.activity.view, out.cover)
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))

@@ -23,45 +23,45 @@ from daemon.core.plan import (
     Verdict,
 )
 from daemon.core.policy import DoneShown, OnCalendarDelete
-from daemon.core.setting import EventNow, FileNow, Setting, organised_by_others, others, without_us
+from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
 from daemon.core.times import is_over
 
 
-def file_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """The file was removed, or lost its date."""
-    if (waiting := in_grace(file, setting)) is not None:
+    if (waiting := in_grace(file, situation)) is not None:
         return waiting
     view = event.activity.view
     if file.activity.local.masked:
         return Decision(verdicts.REMEMBERED, (Unlink("the file of a private event was removed", tombstone=True),))
-    if not setting.route.sends or is_finished(file, view, setting):
+    if not situation.route.sends or is_finished(file, view, situation):
         reason = "the file was removed" if file.missing else "the file lost its date"
         return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past, done or receiving only", tombstone=True),))
-    if organised_by_others(event.activity.guests, setting.own):
+    if organised_by_others(event.activity.guests, situation.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
-    if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, setting.own), Side.CALENDAR):
-        if not setting.route.receives:
+    if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, situation.own), Side.CALENDAR):
+        if not situation.route.receives:
             return Decision(
                 verdicts.REMEMBERED, (Unlink("the file was removed; edited in the calendar", tombstone=True),)
             )
-        return _restore_file(file, event, setting)
-    return _delete_event(file, event, setting)
+        return _restore_file(file, event, situation)
+    return _delete_event(file, event, situation)
 
 
-def in_grace(file: FileNow, setting: Setting) -> Decision | None:
+def in_grace(file: FileNow, situation: Situation) -> Decision | None:
     """Whether a removal is still so fresh that it may be half of a rename or of an editor's save."""
-    until = (file.missing or file.changed) + setting.route.delete_grace
-    if setting.now >= until:
+    until = (file.missing or file.changed) + situation.route.delete_grace
+    if situation.now >= until:
         return None
     return Decision(
         verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until
     )
 
 
-def _restore_file(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def _restore_file(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Edited there, removed here: the edit wins."""
     view = event.activity.view
-    where = file.ref.id or place(setting.route, view, event.activity.uid, shared=setting.shared)
+    where = file.ref.id or place(situation.route, view, event.activity.uid, shared=situation.shared)
     verdict = verdicts.waiting("restored", "It was removed here and edited in the calendar: the edit wins.")
     agrees = {key: Pair(value, value) for key, value in view.items()}
     if file.missing:
@@ -72,8 +72,8 @@ def _restore_file(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     return Decision(verdict, (step,))
 
 
-def _delete_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
-    gate = mail_gate(others(event.activity.guests, setting.own), setting)
+def _delete_event(file: FileNow, event: EventNow, situation: Situation) -> Decision:
+    gate = mail_gate(others(event.activity.guests, situation.own), situation)
     reason = "the file was removed" if file.missing else "the file lost its date"
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
@@ -82,21 +82,21 @@ def _delete_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
     return Decision(verdict, (step,), hold=gate.hold, then=None if file.missing else verdicts.UNSCHEDULED)
 
 
-def event_gone(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Reading that very event said that it is not there."""
-    if not setting.route.receives:
+    if not situation.route.receives:
         return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; sending only", tombstone=True),))
     if file.broken:
         return Decision(verdicts.BROKEN)
-    if is_finished(file, event.activity.view, setting):
+    if is_finished(file, event.activity.view, situation):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; past or done", tombstone=True),))
-    if setting.shared and not _ours(file, event, setting):
+    if situation.shared and not _ours(file, event, situation):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event left a guest's calendar", tombstone=True),))
     if has_edits(base, file.activity.view, Side.FILE):
-        if not setting.route.sends:
+        if not situation.route.sends:
             return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; edited here", tombstone=True),))
-        return _restore_event(file, event, setting)
-    return _follow(file, setting.route.on_calendar_delete)
+        return _restore_event(file, event, situation)
+    return _follow(file, situation.route.on_calendar_delete)
 
 
 def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
@@ -112,27 +112,27 @@ def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
             return Decision(verdicts.GONE, (step,))
 
 
-def _restore_event(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def _restore_event(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Edited here, deleted there: the edit wins; never where that would mail without an order."""
-    gate = mail_gate(others(event.activity.guests, setting.own), setting)
+    gate = mail_gate(others(event.activity.guests, situation.own), situation)
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
-    made = make_event(file, setting, "edited here after the deletion", guests=True)
+    made = make_event(file, situation, "edited here after the deletion", guests=True)
     if isinstance(made, Verdict):
         return Decision(made)
     verdict = verdicts.waiting("restored", "It was deleted in the calendar and edited here: the edit wins.")
     return Decision(made.gate.verdict or verdict, (made.step,), hold=made.gate.hold)
 
 
-def done_goes(file: FileNow, setting: Setting) -> bool:
+def done_goes(file: FileNow, situation: Situation) -> bool:
     """Whether an activity is taken out of the calendar because it is done; never a series."""
-    order = setting.route.done_in_calendar is DoneShown.DELETE and setting.route.sends
+    order = situation.route.done_in_calendar is DoneShown.DELETE and situation.route.sends
     return order and file.activity.local.done and Key(Field.REPEAT) not in file.activity.view
 
 
-def without_done(merged: Decision, event: EventNow, setting: Setting) -> Decision:
+def without_done(merged: Decision, event: EventNow, situation: Situation) -> Decision:
     """A merge of a done activity, with the end of its event; not while somebody else is on it or asks are open."""
-    people = others(event.activity.guests, setting.own) or organised_by_others(event.activity.guests, setting.own)
+    people = others(event.activity.guests, situation.own) or organised_by_others(event.activity.guests, situation.own)
     if people or merged.hold is not None or any(clash.chosen is None for clash in merged.clashes):
         return merged
     kept = tuple(step for step in merged.steps if isinstance(step, UpdateFile))
@@ -140,18 +140,18 @@ def without_done(merged: Decision, event: EventNow, setting: Setting) -> Decisio
     return replace(merged, verdict=verdict, steps=(*kept, DeleteEvent("it is done")), then=verdicts.DONE_DELETED)
 
 
-def _ours(file: FileNow, event: EventNow, setting: Setting) -> bool:
+def _ours(file: FileNow, event: EventNow, situation: Situation) -> bool:
     """Whether our account owns or organises it."""
     owner = (file.activity.local.owner or "").lower()
-    if owner and owner not in setting.own:
+    if owner and owner not in situation.own:
         return False
-    return not organised_by_others(event.activity.guests, setting.own)
+    return not organised_by_others(event.activity.guests, situation.own)
 
 
-def is_finished(file: FileNow, view: View, setting: Setting) -> bool:
+def is_finished(file: FileNow, view: View, situation: Situation) -> bool:
     """Past or done: the end of an activity's life in a calendar is no reason to touch the other side."""
     shown = view if when_of(view) else file.activity.view
-    return file.activity.local.done or is_over(shown, setting.now, setting.zone)
+    return file.activity.local.done or is_over(shown, situation.now, situation.zone)
 
 
 def has_edits(base: Base, view: View, side: Side) -> bool:

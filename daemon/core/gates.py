@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from daemon.core import verdicts
 from daemon.core.plan import Hold, Verdict
 from daemon.core.policy import GuestMail
-from daemon.core.setting import Setting
+from daemon.core.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class MailGate:
     mails: tuple[str, ...] = ()
 
 
-def mail_gate(people: tuple[str, ...], setting: Setting) -> MailGate:
+def mail_gate(people: tuple[str, ...], situation: Situation) -> MailGate:
     """The gate for a write to an event on which these people are."""
     if not people:
         return MailGate()
-    match setting.route.guests:
+    match situation.route.guests:
         case GuestMail.NEVER:
-            return MailGate() if setting.capabilities.suppresses_mail else MailGate(verdicts.GUESTS_NEVER)
+            return MailGate() if situation.capabilities.suppresses_mail else MailGate(verdicts.GUESTS_NEVER)
         case GuestMail.ASK:
             return MailGate(verdicts.HELD_MAIL, Hold.MAIL, people)
         case GuestMail.SEND:

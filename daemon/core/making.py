@@ -12,7 +12,7 @@ from daemon.core.model import Field, Key, View, everyone_on
 from daemon.core.plan import CreateEvent, Verdict
 from daemon.core.policy import GuestMail
 from daemon.core.projection import Outgoing, outgoing
-from daemon.core.setting import EventNow, FileNow, Setting, others
+from daemon.core.situation import EventNow, FileNow, Situation, others
 
 _SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
 
@@ -25,42 +25,42 @@ class Made:
     gate: MailGate
 
 
-def make_event(file: FileNow, setting: Setting, reason: str, *, guests: bool) -> Made | Verdict:
+def make_event(file: FileNow, situation: Situation, reason: str, *, guests: bool) -> Made | Verdict:
     """The event for a file, with its guests or without; or why the calendar can't hold it."""
-    out = project(file, None, setting)
-    sent = {**_defaults(file.activity.view, setting), **out.view}
-    if refusal := setting.refuses(sent):
+    out = project(file, None, situation)
+    sent = {**_defaults(file.activity.view, situation), **out.view}
+    if refusal := situation.refuses(sent):
         return verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar.")
     if not guests:
         sent = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}
-    gate = mail_gate(others(everyone_on(sent), setting.own), setting)
+    gate = mail_gate(others(everyone_on(sent), situation.own), situation)
     view = apply_patch(sent, out.overlay)
     return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails), gate)
 
 
-def project(file: FileNow, event: EventNow | None, setting: Setting) -> Outgoing:
+def project(file: FileNow, event: EventNow | None, situation: Situation) -> Outgoing:
     """What of a file goes out on this route."""
     guests = event.activity.guests if event else frozenset()
-    capabilities = setting.capabilities
+    capabilities = situation.capabilities
     return outgoing(
         file.activity,
-        route=setting.route,
+        route=situation.route,
         holds=capabilities.holds,
         max_reminders=capabilities.max_reminders,
         creating=event is None,
-        guests_on_event=bool(others(guests, setting.own)),
-        may_send_guests=setting.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
-        now=setting.now,
-        zone=setting.zone,
-        own_addresses=setting.own,
+        guests_on_event=bool(others(guests, situation.own)),
+        may_send_guests=situation.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
+        now=situation.now,
+        zone=situation.zone,
+        own_addresses=situation.own,
     )
 
 
-def _defaults(view: View, setting: Setting) -> View:
+def _defaults(view: View, situation: Situation) -> View:
     shown = {}
     for name in _SHOWN_BY_DEFAULT:
         key = Key(name)
         value = effective(view, key)
-        if value is not None and name in setting.capabilities.holds:
+        if value is not None and name in situation.capabilities.holds:
             shown[key] = value
     return shown

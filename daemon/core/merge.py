@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from daemon.core.fields import equal, moved, order, same
 from daemon.core.instances import SKIP, Ended, Occurs, ended, revive, skipped
-from daemon.core.meeting import Chooser, Meeting, Met, Shown, as_it_is, leave_open
+from daemon.core.key_table import Chooser, KeyTable, Met, Shown, as_it_is, leave_open
 from daemon.core.model import Base, Blank, Field, Key, Original, Pair, Patch, Value, View
 from daemon.core.plan import Clash, Side, blank_or
 
@@ -84,12 +84,12 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
     if SKIP not in unheld:
         ours = revive(base, Side.FILE, file, calendar)
         theirs = revive(base, Side.CALENDAR, calendar, file, unheld)
-    meeting = Meeting(base, ours, theirs, unheld, file_lacks, chooser, shown)
+    table = KeyTable(base, ours, theirs, unheld, file_lacks, chooser, shown)
     keys = sorted({*base.pairs, *ours, *theirs}, key=order)
-    met = {key: meeting.meet(key) for key in keys}
-    end = ended(base, {Side.FILE: ours, Side.CALENDAR: theirs}, _says(meeting), occurs)
+    met = {key: table.meet(key) for key in keys}
+    end = ended(base, {Side.FILE: ours, Side.CALENDAR: theirs}, _says(table), occurs)
     if end:
-        met |= {key: _end(meeting, end.by, key) for key in keys if _ends(end, key)}
+        met |= {key: _end(table, end.by, key) for key in keys if _ends(end, key)}
     merged = _collect(base, file, calendar, met)
     merged = _tied(merged, _back(file, ours), Side.FILE)
     return _tied(merged, _back(calendar, theirs), Side.CALENDAR)
@@ -99,17 +99,17 @@ def _back(view: View, revived: View) -> frozenset[Original]:
     return skipped(view.get(SKIP)) - skipped(revived.get(SKIP))
 
 
-def _says(meeting: Meeting) -> Mapping[Side, View]:
-    return {Side.FILE: meeting.file_says, Side.CALENDAR: meeting.calendar_says}
+def _says(table: KeyTable) -> Mapping[Side, View]:
+    return {Side.FILE: table.file_says, Side.CALENDAR: table.calendar_says}
 
 
 def _ends(end: Ended, key: Key) -> bool:
     return key.instance in end.originals or (end.skip and key == SKIP)
 
 
-def _end(meeting: Meeting, by: Side, key: Key) -> Met:
+def _end(table: KeyTable, by: Side, key: Key) -> Met:
     """A key of an instance that is no more: gone on the other side; what was edited there is a clash."""
-    case = meeting.case(key)
+    case = table.case(key)
     word, half = (case.calendar, case.pair.calendar) if by is Side.FILE else (case.file, case.pair.file)
     clash = case.clash(by) if word is not None and moved(key, half, word) else None
     pair = None if case.pair == _NOTHING and word is None else _NOTHING

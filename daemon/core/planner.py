@@ -23,71 +23,71 @@ from daemon.core.deletions import done_goes, event_gone, file_gone, in_grace, wi
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.core.recasting import recast
-from daemon.core.setting import EventNow, FileNow, Setting, others
+from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.core.together import both_there
 
 
-def plan_link(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Decide on a linked activity."""
     if file.broken:
         return Decision(verdicts.BROKEN)
-    if event.watched and file.is_there and file.choice.route == setting.route.name and not event.gone:
-        return encounter(file, event, setting)  # its user sent it here, where the meeting stands already
+    if event.watched and file.is_there and file.choice.route == situation.route.name and not event.gone:
+        return encounter(file, event, situation)  # its user sent it here, where the meeting stands already
     if event.watched:
         return Decision(verdicts.WATCHED, (Unlink("gone there", tombstone=False),) if event.gone else ())
     if not file.activity.local.sync and file.is_there:
         return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False),))
     here = file.is_there and when_of(file.activity.view) is not None
-    if file.is_there and not event.gone and (changed := recast(base, file, event, setting)) is not None:
+    if file.is_there and not event.gone and (changed := recast(base, file, event, situation)) is not None:
         return changed
     match here, event.gone:
         case True, False:
-            return _stays(base, file, event, setting)
+            return _stays(base, file, event, situation)
         case False, False:
-            return file_gone(base, file, event, setting)
+            return file_gone(base, file, event, situation)
         case True, True:
-            return event_gone(base, file, event, setting)
+            return event_gone(base, file, event, situation)
         case _:
             gone = Decision(verdicts.GONE, (Unlink("gone on both sides", tombstone=True),))
-            return in_grace(file, setting) or gone
+            return in_grace(file, situation) or gone
 
 
-def _stays(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def _stays(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Once linked, it stays linked, unless its user sent it elsewhere or it no longer fits."""
     choice = file.choice
-    if choice.route == setting.route.name or (choice.route is None and event.born_in_calendar):
-        merged = both_there(base, file, event, setting)
-        return without_done(merged, event, setting) if done_goes(file, setting) else merged
+    if choice.route == situation.route.name or (choice.route is None and event.born_in_calendar):
+        merged = both_there(base, file, event, situation)
+        return without_done(merged, event, situation) if done_goes(file, situation) else merged
     if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
         return Decision(choice.verdict, (Unlink(choice.verdict.reason, tombstone=True),))
-    merged = both_there(base, file, event, setting)
+    merged = both_there(base, file, event, situation)
     if choice.route is None:
         return replace(merged, verdict=choice.verdict or merged.verdict)
-    if others(event.activity.guests, setting.own):
+    if others(event.activity.guests, situation.own):
         return replace(merged, verdict=verdicts.MOVE_MAILS)
     return Decision(verdicts.waiting("moving", "It moves to another calendar."))
 
 
-def plan_moved(event: EventNow, setting: Setting) -> Decision:
+def plan_moved(event: EventNow, situation: Situation) -> Decision:
     """The activity stands in another calendar now: take it out of this one, where that mails nobody."""
-    if event.activity.guests and not setting.capabilities.suppresses_mail:
+    if event.activity.guests and not situation.capabilities.suppresses_mail:
         return Decision(verdicts.GUESTS_NEVER)
     return Decision(verdicts.waiting("moving", "It moved to another calendar."), (DeleteEvent("moved"),))
 
 
-def plan_file(file: FileNow, tombstone: str | None, setting: Setting) -> Decision:
+def plan_file(file: FileNow, tombstone: str | None, situation: Situation) -> Decision:
     """Decide on a file that is in no calendar."""
-    return new_file(file, tombstone, setting)
+    return new_file(file, tombstone, situation)
 
 
-def plan_event(event: EventNow, tombstone: str | None, setting: Setting) -> Decision:
+def plan_event(event: EventNow, tombstone: str | None, situation: Situation) -> Decision:
     """Decide on an event that has no file."""
-    return new_event(event, tombstone, setting)
+    return new_event(event, tombstone, situation)
 
 
-def plan_likeness(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def plan_likeness(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Offer to link a file and an event that look alike; they are never linked silently, nor doubled."""
-    met = encounter(file, event, setting)
+    met = encounter(file, event, situation)
     steps = tuple(replace(step, reason="equal subject and time") for step in met.steps if isinstance(step, Link))
     return Decision(verdicts.HELD_LIKENESS, steps, hold=Hold.FIRST_IMPORT)
 
@@ -102,8 +102,8 @@ def plan_succession() -> Decision:
     return Decision(verdicts.WATCHED, (Unlink("it still stands in another calendar", tombstone=True),))
 
 
-def plan_meeting(file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def plan_meeting(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Decide on a file and an event with one uid that are not linked; a file that is to be in no calendar stays so."""
     if file.choice.route is None and file.choice.verdict is not None:
         return Decision(file.choice.verdict)
-    return encounter(file, event, setting)
+    return encounter(file, event, situation)

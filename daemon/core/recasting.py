@@ -12,30 +12,30 @@ from daemon.core.plan import Decision, Hold, Recast
 from daemon.core.policy import PrivateEvents
 from daemon.core.privacy import KEPT, is_private
 from daemon.core.projection import Arrival, incoming, masked_view
-from daemon.core.setting import EventNow, FileNow, Setting, without_us
+from daemon.core.situation import EventNow, FileNow, Situation, without_us
 
 _PRIVATE = Key(Field.PRIVATE)
 _OUR_NAME = re.compile(r"\d{4}-\d\d-\d\d-")
 
 
-def recast(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision | None:
+def recast(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision | None:
     """What brings the file to what is ordered; None: it is so. A new mode waits for a word, after its preview.
 
     An event that its user makes private is hidden at once; one that is made public shows at once.
     """
-    mode = setting.route.private_events if is_private(event.activity) else PrivateEvents.FULL
+    mode = situation.route.private_events if is_private(event.activity) else PrivateEvents.FULL
     masked = file.activity.local.masked
     half_done = masked and _tells(base)
     is_so = (mode is PrivateEvents.FULL) is not masked and mode is not PrivateEvents.SKIP and not half_done
-    if is_so or not event.born_in_calendar or not setting.route.receives or not event.ref.version:
+    if is_so or not event.born_in_calendar or not situation.route.receives or not event.ref.version:
         return None
-    known = replace(event.activity, view=without_us(event.activity.view, setting.own))
-    arrival = incoming(known, route=setting.route, types=setting.types)
+    known = replace(event.activity, view=without_us(event.activity.view, situation.own))
+    arrival = incoming(known, route=situation.route, types=situation.types)
     was_private = base.pair(_PRIVATE).calendar in {Privacy.PRIVATE, Privacy.CONFIDENTIAL}
     hold = Hold.PRIVATE if was_private and is_private(event.activity) and not half_done else None
     step = Recast(
         arrival.view if arrival else None,
-        _place(file, event, arrival, setting),
+        _place(file, event, arrival, situation),
         _REASONS[mode],
         masked=mode is not PrivateEvents.FULL,
         secret=arrival is not None and arrival.secret,
@@ -56,7 +56,7 @@ _REASONS = {
 }
 
 
-def _place(file: FileNow, event: EventNow, arrival: Arrival | None, setting: Setting) -> str:
+def _place(file: FileNow, event: EventNow, arrival: Arrival | None, situation: Situation) -> str:
     """A new name for a file whose name tells what is to be hidden; "": it can stay.
 
     A name that begins with a day is taken for one that Datebook gave: it holds a subject, be it an earlier one.
@@ -67,8 +67,8 @@ def _place(file: FileNow, event: EventNow, arrival: Arrival | None, setting: Set
     told = slug(text_of(file.activity.view, Field.SUBJECT))
     if _OUR_NAME.match(name) is None and told not in name.lower():
         return ""
-    shown = masked_view(event.activity.view, setting.route)
-    fresh = place(setting.route, shown, event.activity.uid, shared=setting.shared).rpartition("/")[2]
+    shown = masked_view(event.activity.view, situation.route)
+    fresh = place(situation.route, shown, event.activity.uid, shared=situation.shared).rpartition("/")[2]
     fresh = fresh.rpartition(".")[0] + name[name.rfind(".") :]
     path = f"{folder}/{fresh}" if folder else fresh
     return "" if path == file.ref.id else path

@@ -9,8 +9,8 @@ from datetime import timedelta
 from daemon.core import verdicts
 from daemon.core.fields import equal
 from daemon.core.gates import mail_gate
+from daemon.core.key_table import Chooser
 from daemon.core.making import project
-from daemon.core.meeting import Chooser
 from daemon.core.merge import Merged, apply_patch, merge
 from daemon.core.model import Base, Blank, Field, Guest, Pair, Patch, View, everyone_on
 from daemon.core.overlay import Cover, underlay
@@ -29,10 +29,10 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import Direction, OnConflict
 from daemon.core.projection import Outgoing
-from daemon.core.setting import (
+from daemon.core.situation import (
     EventNow,
     FileNow,
-    Setting,
+    Situation,
     organised_by_others,
     others,
     with_organizer,
@@ -56,24 +56,24 @@ class _Gate:
         return self.verdict is not None and self.hold is None
 
 
-def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> Decision:
+def both_there(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Merge the two sides of a link, and say what may be written."""
-    shown = _shown(base, file, event, setting)
-    out = project(file, event, setting)
+    shown = _shown(base, file, event, situation)
+    out = project(file, event, situation)
     merged = merge(
         base,
         file.activity.view,
         shown,
         unheld=out.unheld | event.activity.frozen.keys(),
-        chooser=_chooser(file, event, setting),
+        chooser=_chooser(file, event, situation),
         shown=out.shown,
         file_lacks=words_missing(file),
     )
     merged = _old_buffer(merged, base, file, shown)
-    one_way = _one_way(merged, file, shown, setting)
-    merged = _received(merged, file, setting)
-    overlay, patch = _covered(merged, base, out if setting.route.sends else replace(out, cover=Cover()), shown, event)
-    gate = _gate(patch, file, event, setting)
+    one_way = _one_way(merged, file, shown, situation)
+    merged = _received(merged, file, situation)
+    overlay, patch = _covered(merged, base, out if situation.route.sends else replace(out, cover=Cover()), shown, event)
+    gate = _gate(patch, file, event, situation)
     steps = _steps(merged, patch, overlay, gate)
     clashes = (*merged.clashes, *one_way)
     return Decision(
@@ -85,11 +85,11 @@ def both_there(base: Base, file: FileNow, event: EventNow, setting: Setting) -> 
     )
 
 
-def _shown(base: Base, file: FileNow, event: EventNow, setting: Setting) -> View:
+def _shown(base: Base, file: FileNow, event: EventNow, situation: Situation) -> View:
     """What the calendar says, without what only we put over it and without our own entry as organiser."""
     under = underlay(event.activity.view, base)
     named = any(guest.organizer for guest in file.activity.guests)
-    return under if named else without_us(under, setting.own)
+    return under if named else without_us(under, situation.own)
 
 
 def words_missing(file: FileNow) -> Collection[Field]:
@@ -97,15 +97,15 @@ def words_missing(file: FileNow) -> Collection[Field]:
     return () if file.ref.id.lower().endswith(_ICS) else (Field.CATEGORIES,)
 
 
-def _chooser(file: FileNow, event: EventNow, setting: Setting) -> Chooser:
-    side = _winner(file, event, setting)
+def _chooser(file: FileNow, event: EventNow, situation: Situation) -> Chooser:
+    side = _winner(file, event, situation)
     return lambda _key: side
 
 
-def _winner(file: FileNow, event: EventNow, setting: Setting) -> Side | None:
-    if setting.route.direction is not Direction.BOTH:
+def _winner(file: FileNow, event: EventNow, situation: Situation) -> Side | None:
+    if situation.route.direction is not Direction.BOTH:
         return None
-    match setting.route.on_conflict:
+    match situation.route.on_conflict:
         case OnConflict.ASK:
             return None
         case OnConflict.FILE:
@@ -136,9 +136,9 @@ def _old_buffer(merged: Merged, base: Base, file: FileNow, shown: View) -> Merge
     )
 
 
-def _one_way(merged: Merged, file: FileNow, shown: View, setting: Setting) -> tuple[Clash, ...]:
+def _one_way(merged: Merged, file: FileNow, shown: View, situation: Situation) -> tuple[Clash, ...]:
     """What the side that only receives was edited to: reported with both values, never reverted."""
-    match setting.route.direction:
+    match situation.route.direction:
         case Direction.FROM_CALENDAR:
             keys = list(merged.to_calendar)
         case Direction.TO_CALENDAR:
@@ -149,9 +149,9 @@ def _one_way(merged: Merged, file: FileNow, shown: View, setting: Setting) -> tu
     return tuple(Clash(key, Blank.UNKNOWN, view.get(key), shown.get(key), None) for key in keys if key not in file.kept)
 
 
-def _received(merged: Merged, file: FileNow, setting: Setting) -> Merged:
+def _received(merged: Merged, file: FileNow, situation: Situation) -> Merged:
     """Without the writes to a side that only sends, save those that its user ordered one by one."""
-    match setting.route.direction:
+    match situation.route.direction:
         case Direction.FROM_CALENDAR:
             return merged.without(Side.CALENDAR, merged.to_calendar.keys() - file.kept)
         case Direction.TO_CALENDAR:
@@ -172,18 +172,18 @@ def _covered(merged: Merged, base: Base, out: Outgoing, shown: View, event: Even
     return overlay, with_organizer(patch, there)
 
 
-def _gate(patch: Patch, file: FileNow, event: EventNow, setting: Setting) -> _Gate:
+def _gate(patch: Patch, file: FileNow, event: EventNow, situation: Situation) -> _Gate:
     """Who or what forbids writing this to the event."""
     if not patch:
         return _Gate()
     if file.activity.local.masked:
         return _Gate(verdicts.MASKED)
-    if organised_by_others(event.activity.guests, setting.own):
+    if organised_by_others(event.activity.guests, situation.own):
         return _Gate(verdicts.NOT_ORGANISER)
-    refusal = setting.refuses(apply_patch(event.activity.view, patch))
+    refusal = situation.refuses(apply_patch(event.activity.view, patch))
     if refusal:
         return _Gate(verdicts.blocked("not_held", refusal, "Simplify it, or name another calendar."))
-    gate = mail_gate(others(event.activity.guests | _new_guests(patch), setting.own), setting)
+    gate = mail_gate(others(event.activity.guests | _new_guests(patch), situation.own), situation)
     return _Gate(gate.verdict, gate.hold, gate.mails)
 
 

@@ -114,7 +114,7 @@ def _diff(out: Screen, name: str, before: str, after: str) -> None:
 
 def _status(stage: Stage, out: Screen) -> None:
     from daemon.cli.status_view import show as show_status
-    from daemon.status_file import parse_status, read_text
+    from daemon.status.status_file import parse_status, read_text
 
     _head(out, "4. datebook status")
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from adapters.file_store import FileStore
+from adapters.folder.file_store import FileStore
 from config.places import Places
 from config.schema import Config
 from daemon.clock import Clock

@@ -9,9 +9,9 @@ from config.places import Places
 from config.schema import Config, SecretSource
 from daemon.core.errors import DatebookError, UsageError
 from daemon.core.store import Finding
+from daemon.installing.systemctl import Systemctl, UnitState, lingers
+from daemon.installing.unit_files import USER_UNIT
 from daemon.lock import holder
-from daemon.systemctl import Systemctl, UnitState, lingers
-from daemon.unit_files import USER_UNIT
 
 
 def of_daemon(places: Places) -> Iterator[Finding]:

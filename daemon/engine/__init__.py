@@ -18,7 +18,7 @@ from daemon.core.model import when_of
 from daemon.core.plan import Hold
 from daemon.core.policy import Route
 from daemon.core.privacy import conceal, is_private
-from daemon.core.setting import Setting
+from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
 from daemon.engine.apply import Applier
 from daemon.engine.decide import Decider, Unit, concerns_the_guard
@@ -213,7 +213,7 @@ class Engine:
 
     def _decider(self, route: str, store: Store) -> Decider:
         row = self.journal.route(route)
-        setting = Setting(
+        situation = Situation(
             route=self.around.routes[route],
             capabilities=store.capabilities,
             now=self.clock.now(),
@@ -226,7 +226,7 @@ class Engine:
             types=self.around.types,
             refuses=store.refuses,
         )
-        return Decider(self.journal, setting, self.around.router)
+        return Decider(self.journal, situation, self.around.router)
 
     def _apply(self, route: str, store: Store) -> Applied:
         with self.journal.turn():
@@ -255,9 +255,9 @@ class Engine:
             applier.run(rest)
         units = decider.guarded(guarded)
         keep_holds(self.journal, route, units, self.clock.now())
-        if decider.setting.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
+        if decider.situation.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
-        mine = Recaster(self.around.closet, self.journal, self.clock, decider.setting)
+        mine = Recaster(self.around.closet, self.journal, self.clock, decider.situation)
         applied = applier.run(mine.run(units))
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None

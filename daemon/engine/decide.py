@@ -21,7 +21,7 @@ from daemon.core.plan import (
     UpdateFile,
 )
 from daemon.core.policy import Backlog
-from daemon.core.setting import EventNow, FileNow, Setting, others
+from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.engine.look import Router, homes
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow, instant
@@ -69,7 +69,7 @@ class Decider:
     """Decides on one route at one moment. Reads the journal, writes nothing."""
 
     journal: Journal
-    setting: Setting
+    situation: Situation
     router: Router
 
     def units(self) -> list[Unit]:
@@ -84,7 +84,7 @@ class Decider:
         """The same one by one, before the guard: what it may hold is left to `guarded`."""
         done: set[int] = set()
         coming: set[str] = set()
-        name = self.setting.route.name
+        name = self.situation.route.name
         with self.journal.turn():
             file_ids = self.journal.files.dirty(name)
             event_ids = self.journal.events.dirty(name)
@@ -109,7 +109,7 @@ class Decider:
 
     def _alike(self, file_ids: Sequence[int]) -> Mapping[int, int]:
         """Unlinked files, each with an event from before the calendar was connected that looks the same."""
-        name = self.setting.route.name
+        name = self.situation.route.name
         strangers = list(self.journal.events.strangers(name)) if file_ids else []
         if not strangers:
             return {}
@@ -122,7 +122,7 @@ class Decider:
         return {int(one.file): int(one.event) for one in found.suggestions}
 
     def _of_file(self, file: FileRow, alike: int | None = None) -> Unit | None:
-        name = self.setting.route.name
+        name = self.situation.route.name
         links = self.journal.events.of_file(file.id)
         event = next((link for link in links if link.route == name), None)
         if event is not None:
@@ -131,15 +131,15 @@ class Decider:
         if now.choice.route != name or self._would_mail(links):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
-            return Unit(file, meeting, planner.plan_meeting(now, self._event_now(meeting), self.setting))
+            return Unit(file, meeting, planner.plan_meeting(now, self._event_now(meeting), self.situation))
         twin = self.journal.events.get(alike) if alike is not None else None
         if twin is not None:
-            return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.setting))
-        made = planner.plan_file(now, self._tombstone(file), self.setting)
+            return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.situation))
+        made = planner.plan_file(now, self._tombstone(file), self.situation)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
 
     def _same_uid(self, uid: str) -> EventRow | None:
-        here = (one for one in self.journal.events.by_uid(uid) if one.route == self.setting.route.name)
+        here = (one for one in self.journal.events.by_uid(uid) if one.route == self.situation.route.name)
         return next((one for one in here if one.file is None and not one.gone), None)
 
     def _of_event(self, event: EventRow) -> Unit | None:
@@ -149,8 +149,8 @@ class Decider:
         now, files = self._event_now(event), self.journal.files.by_uid(event.uid)
         if files and not event.gone:
             return Unit(files[0], event, self._met(files[0], now))
-        found = self.journal.tombstones.get(self.setting.route.name, event.uid)
-        decision = planner.plan_event(now, found[0] if found else None, self.setting)
+        found = self.journal.tombstones.get(self.situation.route.name, event.uid)
+        decision = planner.plan_event(now, found[0] if found else None, self.situation)
         return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
 
     def _met(self, file: FileRow, event: EventNow) -> Decision:
@@ -158,17 +158,17 @@ class Decider:
         links = self.journal.events.of_file(file.id)
         if any(link.role == "primary" and not self._leads(event, link) for link in links):
             return planner.plan_watched()
-        return planner.plan_meeting(self._file_now(file, links), event, self.setting)
+        return planner.plan_meeting(self._file_now(file, links), event, self.situation)
 
     def _leads(self, event: EventNow, leading: EventRow) -> bool:
         """Whether this calendar's account invites, and not the one whose calendar leads so far."""
         inviting = {guest.email for guest in event.activity.guests if guest.organizer}
-        return bool(inviting & self.setting.account) and not inviting & self.setting.account_of(leading.route)
+        return bool(inviting & self.situation.account) and not inviting & self.situation.account_of(leading.route)
 
     def _would_mail(self, links: Sequence[EventRow]) -> bool:
         """Whether an activity stands in another calendar with guests, who would be told if it were moved."""
         return any(
-            link.role == "primary" and not link.gone and others(link.activity.guests, self.setting.own)
+            link.role == "primary" and not link.gone and others(link.activity.guests, self.situation.own)
             for link in links
         )
 
@@ -178,33 +178,33 @@ class Decider:
         file_now, event_now = self._file_now(file, links), self._event_now(event)
         if event.gone and event.role == "primary" and any(link.role == "watched" and not link.gone for link in links):
             return Unit(file, event, planner.plan_succession())
-        decision = planner.plan_link(base, file_now, event_now, self.setting)
+        decision = planner.plan_link(base, file_now, event_now, self.situation)
         if decision.verdict.code == "moving" and self._stands_elsewhere(file):
-            decision = planner.plan_moved(event_now, self.setting)
+            decision = planner.plan_moved(event_now, self.situation)
         decision = self._unless_ping_pong(file, decision)
         return Unit(file, event, self._unless_quarantined("file", file.id, file.rev, decision))
 
     def _unless_ping_pong(self, file: FileRow, decision: Decision) -> Decision:
         """Stop where the same words were written to the same side again and again."""
-        since = (self.setting.now - _PING_PONG).timestamp()
+        since = (self.situation.now - _PING_PONG).timestamp()
         for step in decision.steps:
             if isinstance(step, UpdateEvent | UpdateFile):
                 side = Side.CALENDAR if isinstance(step, UpdateEvent) else Side.FILE
                 text = encoding.dump_view(step.patch)
                 if self.journal.history.repeats(file.id, side.value, text, since) >= _REPEATS:
-                    return Decision(verdicts.PING_PONG, not_before=self.setting.now + _PING_PONG)
+                    return Decision(verdicts.PING_PONG, not_before=self.situation.now + _PING_PONG)
         return decision
 
     def _stands_elsewhere(self, file: FileRow) -> bool:
-        name = self.setting.route.name
+        name = self.situation.route.name
         links = self.journal.events.of_file(file.id)
         return any(link.route != name and link.role == "primary" and not link.gone for link in links)
 
     def _file_now(self, file: FileRow, links: Sequence[EventRow]) -> FileNow:
         activity = file.activity
-        hour_ago = (self.setting.now - _HOUR).timestamp()
+        hour_ago = (self.situation.now - _HOUR).timestamp()
         replaced = self.journal.replaced.of(file.id, hour_ago)
-        backlog = self.journal.backlog_digest(file.id, self.setting.route.name)
+        backlog = self.journal.backlog_digest(file.id, self.situation.route.name)
         return FileNow(
             activity=activity,
             ref=file.ref,
@@ -217,7 +217,7 @@ class Decider:
                 for name, text in replaced.items()
             },
             backlog=backlog is not None and (backlog == file.digest or not self._skips),
-            kept=frozenset(map(encoding.load_key, self.journal.conflicts.chosen(file.id, self.setting.route.name))),
+            kept=frozenset(map(encoding.load_key, self.journal.conflicts.chosen(file.id, self.situation.route.name))),
         )
 
     def _event_now(self, event: EventRow) -> EventNow:
@@ -234,22 +234,22 @@ class Decider:
     @property
     def _skips(self) -> bool:
         """Whether an edit makes what was there before eligible; under `ask` it waits for a word all the same."""
-        return self.setting.route.backlog is Backlog.SKIP
+        return self.situation.route.backlog is Backlog.SKIP
 
     def _tombstone(self, file: FileRow) -> str | None:
         """Why a file is not put into the calendar again; an edit since then lifts it."""
         if not file.uid:
             return None
-        found = self.journal.tombstones.get(self.setting.route.name, file.uid)
+        found = self.journal.tombstones.get(self.situation.route.name, file.uid)
         return found[0] if found is not None and file.changed <= found[1] else None
 
     def _unless_quarantined(self, kind: str, id_: int, rev: int, decision: Decision) -> Decision:
         """An item that was refused rests until its clock says so, or until it changes."""
-        found = self.journal.quarantine.get(kind, id_, self.setting.route.name)
+        found = self.journal.quarantine.get(kind, id_, self.situation.route.name)
         if found is None or not decision.steps:
             return decision
         trouble, at_rev = found
-        if at_rev != rev or trouble.retry <= self.setting.now.timestamp():
+        if at_rev != rev or trouble.retry <= self.situation.now.timestamp():
             return decision
         verdict = verdicts.blocked(trouble.code, trouble.message, trouble.cure)
         return Decision(verdict, not_before=instant(trouble.retry))
@@ -262,16 +262,16 @@ class Decider:
         free = [unit for unit in units if unit.signature not in approved]
         held = brake(
             [unit.decision for unit in free],
-            order=self.setting.route.brake,
-            linked=self.journal.events.count(self.setting.route.name),
+            order=self.situation.route.brake,
+            linked=self.journal.events.count(self.situation.route.name),
             recent=self._recent(),
         )
         braked = {id(unit) for unit, hold in zip(free, held, strict=True) if hold is not None}
         return [_released(unit, approved) if id(unit) not in braked else _stopped(unit) for unit in units]
 
     def _recent(self) -> Recent:
-        since = (self.setting.now - _HOUR).timestamp()
-        name = self.setting.route.name
+        since = (self.situation.now - _HOUR).timestamp()
+        name = self.situation.route.name
         count = self.journal.history.count
         return Recent(
             deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},

@@ -17,7 +17,7 @@ from daemon.core.model import Base, Blank, Field, Key, Pair, View
 from daemon.core.plan import Recast
 from daemon.core.privacy import conceal
 from daemon.core.projection import BUSY_SUBJECT
-from daemon.core.setting import Setting
+from daemon.core.situation import Situation
 from daemon.core.store import Folder, Ref, Seen, Update, Written
 from daemon.engine.decide import Unit
 from daemon.journal import Journal
@@ -50,7 +50,7 @@ class Recaster:
     closet: Closet
     journal: Journal
     clock: Clock
-    setting: Setting
+    situation: Situation
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Carry out those that are not held; the units that are left for others."""
@@ -98,7 +98,7 @@ class Recaster:
 
     def _scrub(self, unit: Unit, file: FileRow, event: EventRow, path: str, view: View | None) -> None:
         """What the journal may hold from here on; `view` None: the two are linked no more."""
-        seen = conceal(Seen(event.ref, event.activity, event.raw), self.setting.route.private_events)
+        seen = conceal(Seen(event.ref, event.activity, event.raw), self.situation.route.private_events)
         base = None if view is None else Base({key: _pair(key, view, seen) for key in {*view, *seen.activity.view}})
         self.journal.scrub.event(event.id, seen, base)
         self.journal.scrub.history(file.id, file.uid, path)

@@ -68,7 +68,7 @@ def take_in(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
 
 
 def _sorted_out(app: App, objects: Sequence[str]) -> Iterator[_Found]:
-    from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy
+    from adapters.ics import ics_codec  # noqa: PLC0415  icalendar is heavy
 
     with app.journal.turn():
         here = [row for row in app.journal.files.all() if row.missing is None]
@@ -166,7 +166,7 @@ def give_out(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Repl
 
 
 def _calendar(app: App, rows: Sequence[FileRow]) -> str:
-    from adapters import ics_codec  # noqa: PLC0415  icalendar is heavy
+    from adapters.ics import ics_codec  # noqa: PLC0415  icalendar is heavy
 
     now, zone = app.clock.now(), app.engine.around.zone
     objects = (
@@ -176,8 +176,8 @@ def _calendar(app: App, rows: Sequence[FileRow]) -> str:
 
 
 def _table(app: App, rows: Sequence[FileRow]) -> str:
-    from adapters.activity_forms import whole_file  # noqa: PLC0415  only a command that splits or joins calendars needs it
-    from adapters.yaml_write import Text  # noqa: PLC0415  only a command that splits or joins calendars needs it
+    from adapters.activity.activity_forms import whole_file  # noqa: PLC0415  only a command that splits or joins calendars needs it
+    from adapters.activity.yaml_write import Text  # noqa: PLC0415  only a command that splits or joins calendars needs it
 
     out = io.StringIO()
     table = csv.writer(out)

@@ -14,8 +14,8 @@ from daemon.journal import encoding
 from daemon.journal.rows import ConflictRow
 from daemon.orders.asking import relative
 from daemon.orders.syncing import reply_of, sync_routes
-from daemon.standing import standing
 from daemon.status import Json
+from daemon.status.standing import standing
 
 
 def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:

@@ -9,8 +9,8 @@ from daemon.control import ProgressSink, Reply
 from daemon.journal import encoding
 from daemon.journal.rows import Entry, instant
 from daemon.orders.asking import relative
-from daemon.standing import in_words
 from daemon.status import Json
+from daemon.status.standing import in_words
 
 
 def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:

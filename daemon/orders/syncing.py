@@ -9,10 +9,10 @@ from threading import Condition
 from daemon.app import App
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import SyncError
+from daemon.loop.reports import trouble_of
 from daemon.passes import Synced
-from daemon.reports import trouble_of
-from daemon.standing import standing
 from daemon.status import Json
+from daemon.status.standing import standing
 
 _PATIENCE = timedelta(seconds=30)  # how far ahead something may be due for `sync` to wait for it
 _ROUNDS = 20

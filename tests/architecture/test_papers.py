@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import activity_codec
+from adapters.activity import activity_codec
 from config import accounts, load, routes
 from config.load import parse_config
 from config.schema import DEFAULT_TYPES

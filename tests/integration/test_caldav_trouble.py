@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import Forbidden, Full, Missing, SignInNeeded, SyncError, Unavailable
-from daemon.standing import standing
+from daemon.status.standing import standing
 from tests.servers import fault_proxy as faults
 from tests.servers.fault_proxy import Fault
 from tests.servers.proxied import Proxied, proxied

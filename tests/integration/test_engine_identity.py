@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.memory_store import Manners, MemoryStore, Mishap
+from adapters.memory.memory_store import Manners, MemoryStore, Mishap
 from daemon.core.errors import Unavailable
 from daemon.core.model import AllDay, Field, Key
 from daemon.core.policy import Backlog

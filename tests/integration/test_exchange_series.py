@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from lxml import etree
 
-from adapters.outlook_properties import PENDING, PROPERTY_SET
+from adapters.outlook.outlook_properties import PENDING, PROPERTY_SET
 from daemon.core.errors import Refused, Unavailable, VersionMismatch
 from daemon.core.model import AllDay, Busy, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Seen, Update, Written

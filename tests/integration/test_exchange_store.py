@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from lxml import etree
 
-from adapters.outlook_properties import PROPERTY_SET, UID
+from adapters.outlook.outlook_properties import PROPERTY_SET, UID
 from daemon.core.errors import CursorExpired, Missing, Refused, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Answer, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Ref, Remove, Seen, Update, Written

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.exchange_account import discover
+from adapters.exchange.exchange_account import discover
 from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable, VersionMismatch
 from daemon.core.model import Field, Key, Timed
 from daemon.core.store import Create, Finding, Update
@@ -217,7 +217,7 @@ def test_no_text_of_an_event_is_in_a_log_or_an_error(ews, store, caplog):
 
 def test_exchangelib_is_not_imported_before_an_account_is_used():
     code = (
-        "import sys; from adapters.exchange_account import ExchangeAccount as A; "
+        "import sys; from adapters.exchange.exchange_account import ExchangeAccount as A; "
         "A('https://mail.corp.example/EWS/Exchange.asmx', 'me@corp.example', str); "
         "sys.exit('exchangelib' in sys.modules)"
     )
@@ -241,7 +241,7 @@ def test_the_zone_of_the_host_changes_nothing(zone):
 
 def test_exchange_works_beside_the_caldav_library_which_brings_another_urllib3(ews):
     code = (
-        "import caldav, sys; from adapters.exchange_account import ExchangeAccount as A; "
+        "import caldav, sys; from adapters.exchange.exchange_account import ExchangeAccount as A; "
         "store = A(sys.argv[1], 'me@corp.example', lambda: 'secret').open('primary'); "
         "sys.exit(not store.changes(None).complete)"
     )

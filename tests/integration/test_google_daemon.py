@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.oauth_tokens import TokenFile, Tokens
+from adapters.sign_in.oauth_tokens import TokenFile, Tokens
 from tests.servers.google_persona import GooglePersona
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale

@@ -18,10 +18,10 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from adapters.google_account import GoogleAccount
-from adapters.oauth import GoogleTokens, OAuthApp
-from adapters.oauth_tokens import TokenFile
-from adapters.transport import Session
+from adapters.google_calendar.google_account import GoogleAccount
+from adapters.net.transport import Session
+from adapters.sign_in.oauth import GoogleTokens, OAuthApp
+from adapters.sign_in.oauth_tokens import TokenFile
 from daemon.core.errors import Forbidden, SignInNeeded, Unavailable
 from tests.servers.google_persona import GooglePersona
 
@@ -315,7 +315,7 @@ def signed(tmp_path: Path) -> Iterator[Signed]:
 
 def tokens_of(persona: GooglePersona, folder: Path, time: Time) -> GoogleTokens:
     """Tokens as `connect` leaves them."""
-    from adapters.oauth_tokens import Tokens
+    from adapters.sign_in.oauth_tokens import Tokens
 
     access, refresh = persona.oauth.issue()
     file = TokenFile(folder / "secrets" / "google.json", "google")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from adapters.outlook_properties import PENDING, graph_id
+from adapters.outlook.outlook_properties import PENDING, graph_id
 from daemon.core.errors import Refused, Unavailable, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Busy, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Ref, Seen, Update, Written

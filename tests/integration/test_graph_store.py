@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from adapters.graph_account import GraphAccount
-from adapters.outlook_properties import PROPERTY_SET, UID, graph_id
+from adapters.graph.graph_account import GraphAccount
+from adapters.outlook.outlook_properties import PROPERTY_SET, UID, graph_id
 from daemon.core.errors import CursorExpired, Missing, Refused, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Answer, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Remove, Seen, Update, Written

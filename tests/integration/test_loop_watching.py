@@ -10,10 +10,10 @@ import pytest
 from daemon.clock import SystemClock
 from daemon.core.policy import Route
 from daemon.loop import Hooks, Loop
+from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.passes import Looked, Synced
 from daemon.progress import Progress
-from daemon.setup import Setup
 from daemon.watch import Watcher
 
 PATIENCE = 20

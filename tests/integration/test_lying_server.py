@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.memory_store import Manners, MemoryStore, Mishap
+from adapters.memory.memory_store import Manners, MemoryStore, Mishap
 from daemon.core.errors import Unavailable
 from daemon.core.model import Field, Key, View
 from daemon.core.store import Capabilities
-from daemon.standing import standing
+from daemon.status.standing import standing
 from tests.servers.world import World
 
 FILE = "# mine\nsubject: Call {number}\ndue_date: 2026-12-24\ndue_time: 9:00\nlocation: Main  Street\n"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.memory_store import MemoryStore
+from adapters.memory.memory_store import MemoryStore
 from daemon.core.errors import Missing
 from daemon.core.model import AllDay, Field, Key
 from daemon.core.store import Changes, Reading
-from daemon.standing import standing
+from daemon.status.standing import standing
 from tests.servers.world import NOW, World
 
 SIZES = (6, 20, 60)

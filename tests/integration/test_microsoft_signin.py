@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from adapters.microsoft_app import cloud_of
-from adapters.microsoft_signin import TokenSource, sign_in
-from adapters.microsoft_words import trouble
+from adapters.sign_in.microsoft_app import cloud_of
+from adapters.sign_in.microsoft_signin import TokenSource, sign_in
+from adapters.sign_in.microsoft_words import trouble
 from daemon.core.errors import Forbidden, SignInNeeded, Unavailable
 from tests.servers.graph_login import CLIENT, Browser, Routed, serving
 from tests.servers.graph_server import serving as serving_graph

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from adapters.content_lines import Component, Line, parse
-from adapters.ics_codec import compose, patch, peek_uid, read, split
-from adapters.ics_series import SILENCE, apply
-from adapters.ics_values import clean, escape, unescape
+from adapters.ics.content_lines import Component, Line, parse
+from adapters.ics.ics_codec import compose, patch, peek_uid, read, split
+from adapters.ics.ics_series import SILENCE, apply
+from adapters.ics.ics_values import clean, escape, unescape
 from daemon.core.fields import effective
 from daemon.core.model import (
     AllDay,

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from adapters.activity_codec import compose, patch, read
+from adapters.activity.activity_codec import compose, patch, read
 from daemon.core.model import (
     AllDay,
     Answer,

@@ -203,7 +203,7 @@ def _says(story: Story, wanted: str) -> None:
 
 def _problems(story: Story, wanted: Mapping[str, str] | str) -> None:
     """The problems of the status file: by file, or by calendar, the code."""
-    from daemon.standing import standing
+    from daemon.status.standing import standing
 
     app = story.me.app()
     now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())

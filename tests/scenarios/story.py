@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.ics_codec import split
+from adapters.ics.ics_codec import split
 from daemon.control import Reply
 from tests.scenarios import replicator
 from tests.scenarios.calendars import Calendar, people_of

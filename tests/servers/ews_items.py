@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from lxml import etree
 
-from adapters.ews_item import EwsItem, Fields, FolderTarget, Series
-from adapters.ews_recurrence import T
-from adapters.ews_requests import create_item
-from adapters.ews_view import Owner, activity_of
-from adapters.ews_xml import item_of
+from adapters.exchange.ews_recurrence import T
+from adapters.exchange.ews_requests import create_item
+from adapters.exchange.ews_xml import item_of
+from adapters.outlook.outlook_item import Fields, FolderTarget, OutlookItem, Series
+from adapters.outlook.outlook_view import Owner, activity_of
 from daemon.core.model import Activity
 from tests.servers.ews_schema import violations
 
 ME = Owner("me@corp.example", "Europe/Helsinki")
 
 
-def kept(fields: Fields, *more: str, kind: str = "") -> EwsItem:
+def kept(fields: Fields, *more: str, kind: str = "") -> OutlookItem:
     """An item with these fields, and more elements as XML."""
     request = create_item(FolderTarget("f"), fields, mail=False)
     assert violations(request) == []
@@ -29,6 +29,6 @@ def kept(fields: Fields, *more: str, kind: str = "") -> EwsItem:
     return item_of(element)
 
 
-def shown(item: EwsItem, *exceptions: EwsItem, owner: Owner = ME) -> Activity:
+def shown(item: OutlookItem, *exceptions: OutlookItem, owner: Owner = ME) -> Activity:
     """The activity that it shows."""
     return activity_of(Series(item, exceptions), owner)

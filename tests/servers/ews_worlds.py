@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from adapters.exchange_account import ExchangeAccount
+from adapters.exchange.exchange_account import ExchangeAccount
 from tests.servers.ews_kept import EwsError, leaf
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_schema import T

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.file_marker import make_marker
-from adapters.file_store import FileStore
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_store import FileStore
 from daemon.core.store import Marker
 from tests.servers.running import Servers
 from tests.servers.worlds import TYPES, ZONE, World, now

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.google_account import GoogleAccount
+from adapters.google_calendar.google_account import GoogleAccount
 from tests.servers.google_answers import GoogleCalendar, Manners
 from tests.servers.google_persona import GooglePersona
 from tests.servers.running import Servers

@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from adapters.microsoft_app import Http
-from adapters.transport import Response, Session
+from adapters.net.transport import Response, Session
+from adapters.sign_in.microsoft_app import Http
 
 MICROSOFT = "https://login.microsoftonline.com"
 CLIENT = "11111111-2222-3333-4444-555555555555"

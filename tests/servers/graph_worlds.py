@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.graph_account import GraphAccount
+from adapters.graph.graph_account import GraphAccount
 from tests.servers.graph_mailbox import GraphError, Mailbox
 from tests.servers.graph_server import GraphServer, serving
 from tests.servers.running import Servers

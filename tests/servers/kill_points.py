@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters import atomic_files
+from adapters.folder import atomic_files
 from config.places import Places
 from daemon.app import open_app
 from daemon.orders import ORDERS

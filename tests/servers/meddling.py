@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from adapters.file_store import FileStore
-from adapters.memory_store import MemoryStore
+from adapters.folder.file_store import FileStore
+from adapters.memory.memory_store import MemoryStore
 from daemon.core.store import Changes, Look, Outcome, Reading, Write
 
 

@@ -26,7 +26,7 @@ from daemon.core.plan import (
 from daemon.core.planner import plan_event, plan_file, plan_link, plan_meeting
 from daemon.core.policy import Backlog, Direction, GuestMail, OnCalendarDelete, OnConflict, Route, Since
 from daemon.core.routing import Choice
-from daemon.core.setting import EventNow, FileNow, Setting
+from daemon.core.situation import EventNow, FileNow, Situation
 from daemon.core.store import Capabilities, Ref
 from tests.servers.world import ME, NOW, ZONE
 
@@ -64,14 +64,14 @@ class State:
 
 def decide(state: State) -> Decision:
     """What the planner says."""
-    setting, tombstone = _setting(state), "unlinked" if state.tombstone else None
+    situation, tombstone = _setting(state), "unlinked" if state.tombstone else None
     if state.linked:
-        return plan_link(_base(state), _file(state), _event(state), setting)
+        return plan_link(_base(state), _file(state), _event(state), situation)
     if state.file == "absent":
-        return plan_event(_event(state), tombstone, setting)
+        return plan_event(_event(state), tombstone, situation)
     if state.event == "absent":
-        return plan_file(_file(state), tombstone, setting)
-    return plan_meeting(_file(state), _event(state), setting)
+        return plan_file(_file(state), tombstone, situation)
+    return plan_meeting(_file(state), _event(state), situation)
 
 
 def in_words(decision: Decision) -> frozenset[str]:
@@ -114,7 +114,7 @@ def _step(step: object) -> str:
             raise AssertionError(step)
 
 
-def _setting(state: State) -> Setting:
+def _setting(state: State) -> Situation:
     route = Route(
         "work",
         "home",
@@ -125,7 +125,7 @@ def _setting(state: State) -> Setting:
         since=Since.ALL,
         backlog=state.backlog,
     )
-    return Setting(
+    return Situation(
         route,
         Capabilities(),
         NOW,

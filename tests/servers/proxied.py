@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from adapters.caldav_account import CalDavAccount
-from adapters.caldav_quirks import Quirks
-from adapters.caldav_store import CalDavStore
+from adapters.dav.caldav_account import CalDavAccount
+from adapters.dav.caldav_quirks import Quirks
+from adapters.dav.caldav_store import CalDavStore
 from tests.servers.fault_proxy import Fault, FaultProxy
 from tests.servers.null_dav import null_dav
 from tests.servers.program import Program

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from adapters.memory_store import Manners, MemoryStore, Mishap
+from adapters.memory.memory_store import Manners, MemoryStore, Mishap
 from daemon.core.errors import Refused, Unavailable, VersionMismatch
 from daemon.core.model import AllDay, Field, Key, View
 from daemon.core.policy import Brake, OnConflict

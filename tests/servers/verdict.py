@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.memory_store import MemoryStore
+from adapters.memory.memory_store import MemoryStore
 from daemon.core.model import Field, Key, View
 from daemon.core.store import Seen
 from tests.servers.world import World

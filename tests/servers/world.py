@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Condition
 
-from adapters.file_marker import make_marker
-from adapters.file_store import FileStore
-from adapters.memory_store import MemoryStore
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_store import FileStore
+from adapters.memory.memory_store import MemoryStore
 from daemon.core.model import Activity
 from daemon.core.policy import Backlog, Route, Since
 from daemon.core.routing import route_for

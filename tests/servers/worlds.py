@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urljoin
 
-from adapters.caldav_account import CalDavAccount
-from adapters.caldav_href import to_href, to_id
-from adapters.caldav_quirks import Listing, Quirks
-from adapters.memory_store import Manners, MemoryStore
+from adapters.dav.caldav_account import CalDavAccount
+from adapters.dav.caldav_href import to_href, to_id
+from adapters.dav.caldav_quirks import Listing, Quirks
+from adapters.memory.memory_store import Manners, MemoryStore
 from daemon.core.model import Field, Key
 from daemon.core.store import Capabilities, Store
 from tests.servers.null_dav import null_dav

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from adapters.activity_codec import problems, read
+from adapters.activity.activity_codec import problems, read
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Answer, Busy, Field, Guest, Key, Note, Priority, Privacy, Timed
 

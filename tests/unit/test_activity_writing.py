@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.activity_codec import compose, patch, read, set_local
+from adapters.activity.activity_codec import compose, patch, read, set_local
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Answer, Busy, Field, Guest, Key, Local, Status, Timed
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.caldav_account import CalDavAccount
-from adapters.signing import basic_auth
+from adapters.dav.caldav_account import CalDavAccount
+from adapters.net.signing import basic_auth
 from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable
 from daemon.core.store import Gone
 from tests.servers.fault_proxy import Act, Answer, Exchange, Fault, FaultProxy, answer, changed
@@ -300,7 +300,7 @@ def test_no_title_and_no_password_reaches_the_log(servers: Servers, caplog: pyte
 
 def test_nothing_heavy_is_imported_before_a_request_is_made() -> None:
     code = (
-        "import sys; from adapters.caldav_account import CalDavAccount as A;"
+        "import sys; from adapters.dav.caldav_account import CalDavAccount as A;"
         "A('https://x/', 'me', str, zone='UTC', types=(), clock=str).close();"
         "print([name for name in ('caldav', 'niquests', 'keyring', 'requests') if name in sys.modules])"
     )

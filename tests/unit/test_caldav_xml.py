@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.caldav_errors import Meaning, meaning_of, retry_after
-from adapters.caldav_href import resource_name, to_href, to_id
-from adapters.caldav_xml import NotXml, conditions_of, is_bare_error, multiget, plain_etag, query, read_multistatus
+from adapters.dav.caldav_errors import Meaning, meaning_of, retry_after
+from adapters.dav.caldav_href import resource_name, to_href, to_id
+from adapters.dav.caldav_xml import NotXml, conditions_of, is_bare_error, multiget, plain_etag, query, read_multistatus
 
 OPEN = b'<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav">'
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

@@ -28,7 +28,7 @@ from daemon.status import (
     StoreStatus,
     Trouble,
 )
-from daemon.status_file import write_status
+from daemon.status.status_file import write_status
 
 COMMAND = [sys.executable, "-m", "daemon"]
 

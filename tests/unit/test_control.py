@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from daemon.control import ControlLost, NoDaemon, Progress, Reply, Request, ask, connected
-from daemon.control_server import ControlServer
+from daemon.control.control_server import ControlServer
 from daemon.core.errors import UsageError
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ews_codec import create_fields, instance_fields, patch_fields, patched, refusal
-from adapters.ews_fields import Unheld
-from adapters.ews_item import Attendee, Body, Mailbox, Zone
-from adapters.ews_view import Owner, item_view
-from adapters.outlook_properties import EXTRA, TOKEN, UID
-from adapters.windows_zones import iana_zone, windows_zone
+from adapters.exchange.ews_codec import create_fields, instance_fields, patch_fields, patched, refusal
+from adapters.outlook.outlook_fields import Unheld
+from adapters.outlook.outlook_item import Attendee, Body, Mailbox, Zone
+from adapters.outlook.outlook_properties import EXTRA, TOKEN, UID
+from adapters.outlook.outlook_view import Owner, item_view
+from adapters.outlook.windows_zones import iana_zone, windows_zone
 from daemon.core.errors import Unreadable
 from daemon.core.fields import equal, normal
 from daemon.core.model import (

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from adapters.ews_recurrence import T, read_recurrence, write_recurrence
-from adapters.recurrence_codec import instances
-from adapters.recurrence_pattern import WEEK, Kind, Pattern, Recurrence
+from adapters.exchange.ews_recurrence import T, read_recurrence, write_recurrence
+from adapters.outlook.recurrence_codec import instances
+from adapters.outlook.recurrence_pattern import WEEK, Kind, Pattern, Recurrence
 from tests.servers.ews_schema import violations
 from tests.servers.ews_series import starts
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.exchange_account import ExchangeAccount, refuse_cloud
-from adapters.exchange_errors import MEANINGS, error_of, error_of_status, retry_after
+from adapters.exchange.exchange_account import ExchangeAccount, refuse_cloud
+from adapters.exchange.exchange_errors import MEANINGS, error_of, error_of_status, retry_after
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from adapters.editor_locks import held_by
-from adapters.file_marker import make_marker
-from adapters.file_names import safe_place
-from adapters.file_store import FileStore
-from adapters.file_writes import Rewrite
+from adapters.folder.editor_locks import held_by
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_names import safe_place
+from adapters.folder.file_store import FileStore
+from adapters.folder.file_writes import Rewrite
 from daemon.core.errors import Forbidden, Held, Missing, NotFound, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Field, Key, Local, Timed
 from daemon.core.store import Create, Failed, Gone, Marker, Ref, Remove, Seen, Update, Written
@@ -419,7 +419,7 @@ def test_a_file_swapped_for_a_link_during_the_write_is_not_followed(root, store,
         return ""
 
     monkeypatch.setattr(store, "held_by", swap_then_hold)
-    from adapters import file_writes
+    from adapters.folder import file_writes
 
     sync = file_writes.sync_folder
 
@@ -483,7 +483,7 @@ def _fail_nth(patched, failing, code):
 
     for name in ("write", "fsync", "link", "rename", "symlink", "mkdir", "open"):
         patched.setattr(os, name, failing_form(getattr(os, name)))
-    from adapters import atomic_files, file_staging
+    from adapters.folder import atomic_files, file_staging
 
     for module in (atomic_files, file_staging):
         for name in ("move_new", "exchange"):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters import atomic_files, file_staging, file_writes, trash
-from adapters.file_marker import make_marker
-from adapters.file_store import FileStore
+from adapters.folder import atomic_files, file_staging, file_writes, trash
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_store import FileStore
 from daemon.core.errors import VersionMismatch
 from daemon.core.model import Field, Key
 from daemon.core.store import Create, Marker, Remove, Seen, Update, Written

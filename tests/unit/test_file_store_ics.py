@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from adapters.file_marker import make_marker
-from adapters.file_store import FileStore
+from adapters.folder.file_marker import make_marker
+from adapters.folder.file_store import FileStore
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Guest, Key, Timed
 from daemon.core.store import Create, Failed, Marker, Seen, Update, Written

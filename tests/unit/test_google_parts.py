@@ -8,15 +8,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from adapters.caldav_errors import Asked, error_of
-from adapters.caldav_href import to_href
-from adapters.google_account import calendar_id
-from adapters.google_errors import reasons_in
-from adapters.google_uids import original, replacements, resource_name
-from adapters.google_versions import etag_in, is_young, version_of
-from adapters.oauth import Endpoints, endpoints_of, trouble
-from adapters.oauth_consent import answer_in
-from adapters.transport import Response
+from adapters.dav.caldav_errors import Asked, error_of
+from adapters.dav.caldav_href import to_href
+from adapters.google_calendar.google_account import calendar_id
+from adapters.google_calendar.google_errors import reasons_in
+from adapters.google_calendar.google_uids import original, replacements, resource_name
+from adapters.google_calendar.google_versions import etag_in, is_young, version_of
+from adapters.net.transport import Response
+from adapters.sign_in.oauth import Endpoints, endpoints_of, trouble
+from adapters.sign_in.oauth_consent import answer_in
 from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ews_codec import create_fields, patch_fields, patched
-from adapters.ews_fields import Unheld
-from adapters.ews_view import Owner
-from adapters.graph_codec import Change, event_json, new_event
-from adapters.graph_event import OUR_PROPERTIES, SELECT, etag_of, item_of, mails_somebody, moment_of, whole_of
-from adapters.outlook_properties import EXTRA, PROPERTY_SET, graph_id
-from adapters.recurrence_pattern import GRAPH
+from adapters.exchange.ews_codec import create_fields, patch_fields, patched
+from adapters.graph.graph_codec import Change, event_json, new_event
+from adapters.graph.graph_event import OUR_PROPERTIES, SELECT, etag_of, item_of, mails_somebody, moment_of, whole_of
+from adapters.outlook.outlook_fields import Unheld
+from adapters.outlook.outlook_properties import EXTRA, PROPERTY_SET, graph_id
+from adapters.outlook.outlook_view import Owner
+from adapters.outlook.recurrence_pattern import GRAPH
 from daemon.core.errors import Unreadable
 from daemon.core.fields import equal
 from daemon.core.model import AllDay, Answer, Busy, Field, Guest, Key, Priority, Privacy, Status, Timed

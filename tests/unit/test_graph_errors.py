@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.graph_errors import _CODES, CODES, Answer, Asked, error_of, meaning_of
+from adapters.graph.graph_errors import _CODES, CODES, Answer, Asked, error_of, meaning_of
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -117,6 +117,6 @@ def test_a_missing_permission_is_named():
 
 def test_an_account_is_made_without_the_heavy_libraries():
     heavy = "{name for name in ('msal', 'exchangelib', 'requests', 'cryptography') if name in sys.modules}"
-    program = f"import sys, adapters.graph_account, adapters.microsoft_signin; print({heavy})"
+    program = f"import sys, adapters.graph.graph_account, adapters.sign_in.microsoft_signin; print({heavy})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -10,9 +10,9 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.graph_recurrence import read_recurrence, write_recurrence
-from adapters.recurrence_codec import instances, recurrence_of
-from adapters.recurrence_pattern import GRAPH, WEEK, Kind, Pattern, Recurrence
+from adapters.graph.graph_recurrence import read_recurrence, write_recurrence
+from adapters.outlook.recurrence_codec import instances, recurrence_of
+from adapters.outlook.recurrence_pattern import GRAPH, WEEK, Kind, Pattern, Recurrence
 from daemon.core.model import AllDay, Timed
 from tests.servers.graph_series import days
 from tests.servers.graph_types import violations

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.html_text import html_of, plain, sendable, text_of
+from adapters.outlook.html_text import html_of, plain, sendable, text_of
 
 _LINES = st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u200b\u200c\u200d\ufeff\xa0"))
 _TEXTS = st.lists(_LINES, max_size=5).map("\n".join)

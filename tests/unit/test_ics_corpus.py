@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.ics_codec import compose, patch, peek_uid, read, split
-from adapters.ics_values import clean
+from adapters.ics.ics_codec import compose, patch, peek_uid, read, split
+from adapters.ics.ics_values import clean
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, AllDay, Busy, Field, Key, Privacy, Status, Timed
 

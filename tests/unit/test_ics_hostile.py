@@ -5,7 +5,7 @@ from time import process_time
 
 import pytest
 
-from adapters.ics_codec import patch, peek_uid, problems, read, split
+from adapters.ics.ics_codec import patch, peek_uid, problems, read, split
 from daemon.core.errors import Unreadable
 
 ZONE = "Europe/Helsinki"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters import ics_codec
+from adapters.ics import ics_codec
 from daemon.core.model import Field, Key, Timed
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from adapters.in_flight import in_flight
+from adapters.net.in_flight import in_flight
 
 
 def test_every_item_has_one_result() -> None:

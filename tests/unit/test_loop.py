@@ -13,10 +13,10 @@ import pytest
 from daemon.core.errors import FolderMissing, Forbidden, Missing, SignInNeeded, Unavailable
 from daemon.core.policy import Route
 from daemon.loop import Hooks, Loop, Rhythm
+from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.passes import Looked, Synced
 from daemon.progress import Progress
-from daemon.setup import Setup
 from daemon.status import AccountState, CalendarState, Life
 
 PATIENCE = 20

@@ -8,8 +8,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.recurrence_codec import index_of, instances, recurrence_of, rule_of
-from adapters.recurrence_pattern import EWS, GRAPH, WEEK, Kind, NotHeld, Pattern, Recurrence
+from adapters.outlook.recurrence_codec import index_of, instances, recurrence_of, rule_of
+from adapters.outlook.recurrence_pattern import EWS, GRAPH, WEEK, Kind, NotHeld, Pattern, Recurrence
 from daemon.core.model import AllDay, Timed
 
 MONDAY = Timed(datetime(2026, 11, 30, 9, 0), "Europe/Moscow", timedelta(minutes=45))

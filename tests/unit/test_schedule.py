@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon import schedule
 from daemon.core.errors import Forbidden, Full, JournalError, Missing, SignInNeeded, SyncError, Unavailable
-from daemon.schedule import Instant, Step, StopAccount, StopRoute, Wait
+from daemon.loop import schedule
+from daemon.loop.schedule import Instant, Step, StopAccount, StopRoute, Wait
 
 MINUTE = timedelta(seconds=60)
 DOWN = Unavailable("connection refused")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import secrets
-from adapters.secrets import Kind, Secret
+from adapters.sign_in import secrets
+from adapters.sign_in.secrets import Kind, Secret
 from daemon.core.errors import SignInNeeded
 
 CANARY = "pa55 wörd;$(x)"

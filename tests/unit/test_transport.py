@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.origin import origin_of, proxy_for
-from adapters.signing import basic_auth, bearer_auth
-from adapters.transport import Session
+from adapters.net.origin import origin_of, proxy_for
+from adapters.net.signing import basic_auth, bearer_auth
+from adapters.net.transport import Session
 from daemon.core.errors import Forbidden, Unavailable
 
 Script = Callable[["Handler"], None]

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import UsageError
-from daemon.unit_files import SYSTEM_UNIT, USER_UNIT, UnitPaths, shipped_unit, store_drop_in, system_unit, user_unit
+from daemon.installing.unit_files import (
+    SYSTEM_UNIT,
+    USER_UNIT,
+    UnitPaths,
+    shipped_unit,
+    store_drop_in,
+    system_unit,
+    user_unit,
+)
 
 PATHS = UnitPaths(
     Path("/opt/date book/bin/datebook"),

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.content_lines import parse
-from adapters.ics_zones import Zones
-from adapters.vtimezone import vtimezone
+from adapters.ics.content_lines import parse
+from adapters.ics.ics_zones import Zones
+from adapters.ics.vtimezone import vtimezone
 
 ZONES = (
     "Europe/Berlin", "America/New_York", "Europe/Dublin", "Europe/Moscow", "Australia/Lord_Howe", "Africa/Casablanca",

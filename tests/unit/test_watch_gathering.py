@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.gathering import Gathering
+from daemon.watch.gathering import Gathering
 
 
 def test_nothing_touched_is_nothing_due():

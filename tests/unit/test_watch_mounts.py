@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from daemon.mounts import is_shared, kind_of_mount
+from daemon.watch.mounts import is_shared, kind_of_mount
 
 TABLE = r"""
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.watch_names import held_name, is_activity_name, is_watched_folder
+from daemon.watch.watch_names import held_name, is_activity_name, is_watched_folder
 
 
 @pytest.mark.parametrize("name", ["call.yaml", "call.yml", "lunch.ics", "CALL.YAML", "a.sync-conflict-20261124-1.yaml"])

@@ -1,0 +1,57 @@
+"""What the folder does so that nothing of a private event stays in it: names, modes, the trash."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from adapters.activity.yaml_tree import YamlFault, compose
+from adapters.folder import trash
+from adapters.folder.atomic_files import Directories, move_new, sync_folder
+from adapters.folder.file_formats import is_ics
+from adapters.folder.file_names import numbered
+
+_TRIES = 10_000
+# Keys that Datebook itself writes into a file that it makes; any other is its user's own.
+_OURS = frozenset(
+    {"subject", "type", "due_date", "due_time", "duration", "timezone", "location", "conference_meeting_url",
+     "public_description", "attendees", "owner", "busy", "private", "priority", "status", "reminders", "repeat", "skip",
+     "changes", "masked", "uid"}
+)  # fmt: skip
+
+
+def move(dirs: Directories, path: str, place: str) -> str:
+    """Give a file another name, or one like it where that is taken; its path."""
+    folder, name = dirs.at(path)
+    target = dirs.folder(place.rpartition("/")[0], make=True)
+    for number in range(1, _TRIES):
+        fresh = place if number == 1 else numbered(place, number)
+        with suppress(FileExistsError):
+            move_new(folder, name, target, fresh.rpartition("/")[2])
+            sync_folder(target)
+            return fresh
+    raise FileExistsError(place)
+
+
+def says_more(raw: bytes, path: str) -> bool:
+    """Whether a file has keys of its user's own; of an ICS file, done or what it is about."""
+    if is_ics(path):
+        return b"X-DATEBOOK-DONE" in raw or b"X-DATEBOOK-NOTE" in raw
+    try:
+        root = compose(raw.decode())
+    except (YamlFault, UnicodeDecodeError):
+        return True
+    return any(key.text not in _OURS for key, _ in getattr(root, "entries", ()))
+
+
+def make_secret(dirs: Directories, path: str) -> None:
+    """Let its user alone read a file."""
+    folder, name = dirs.at(path)
+    os.chmod(name, 0o600, dir_fd=folder)
+
+
+def purge_trash(dirs: Directories, uid: str) -> None:
+    """Erase what the trash holds of an activity."""
+    for entry in list(trash.entries(dirs)):
+        if uid and uid.encode() in trash.content(dirs, entry):
+            trash.erase(dirs, entry)

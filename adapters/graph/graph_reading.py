@@ -1,0 +1,166 @@
+"""Reading events of a Microsoft 365 calendar: in batches, series with their exceptions, bad ones told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.exchange.exchange_copies import Copies
+from adapters.graph.graph_batch import BATCH, send_all
+from adapters.graph.graph_client import GraphClient, Json, Request, query
+from adapters.graph.graph_errors import Answer, Asked
+from adapters.graph.graph_event import OUR_PROPERTIES, SELECT, Whole, exception_ids, kind_of, whole_of
+from adapters.graph.graph_instances import path_of, resume
+from adapters.graph.graph_occurrences import with_occurrences
+from adapters.outlook.outlook_item import ItemKind
+from adapters.outlook.outlook_properties import PENDING
+from adapters.outlook.outlook_view import Owner
+from daemon.core.errors import (
+    Forbidden,
+    Missing,
+    NotFound,
+    SignInNeeded,
+    StoreError,
+    Unavailable,
+    Unreadable,
+    VersionMismatch,
+)
+from daemon.core.store import Failed, Gone, Reading, Ref, Seen
+
+_EVENT = query(select=",".join(SELECT), expand=f"{OUR_PROPERTIES},exceptionOccurrences")
+_ALONE = query(select=",".join(name for name in SELECT if name != "cancelledOccurrences"), expand=OUR_PROPERTIES)
+# How Graph calls a property or an expansion that this cloud does not have.
+_UNKNOWN_OPTION = frozenset({"RequestBroker--ParseUri", "BadRequest", "ErrorInvalidUrlQuery", "ErrorInvalidProperty"})
+# What concerns every item alike is raised, not told of one.
+_OF_ALL = (Unavailable, SignInNeeded, Missing)
+
+Found = Json | StoreError
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads events of one calendar. `moved` holds ids of which the feed said that they left it."""
+
+    client: GraphClient
+    calendar: str
+    owner: Owner
+    copies: Copies
+    moved: set[str] = field(default_factory=set)
+    names_occurrences: bool = True  # the service tells the exceptions of a series with its master
+
+    def read(self, ids: Sequence[str]) -> Iterator[Reading]:
+        """One reading for each id. Raises what concerns all of them, once what could be read is told."""
+        for begin in range(0, len(ids), BATCH):
+            part = ids[begin : begin + BATCH]
+            found = dict(zip(part, self._masters(part), strict=True))
+            down: list[StoreError] = []
+            yield from self._readings(found, down)
+            if down:
+                raise down[0]
+
+    def whole(self, item: str) -> Whole:
+        """One event with its exceptions. Raises NotFound and other StoreErrors, Unreadable."""
+        [event] = self._masters([item])
+        if isinstance(event, StoreError):
+            raise event
+        exceptions = list(self._events(exception_ids(event), _ALONE))
+        return self._whole(event, exceptions)
+
+    def changekey(self, item: str) -> Json:
+        """What tells the version of an event, and whether a change of it would be mailed. Raises NotFound."""
+        select = query(select="id,changeKey,isOrganizer,attendees")
+        return self.client.ask(Request("GET", path_of(item) + select), asked=Asked.ITEM, ref=item)
+
+    def _readings(self, found: Mapping[str, Found], down: list[StoreError]) -> Iterator[Reading]:
+        """The exceptions of all series among them are asked for together. What concerns all goes to `down`."""
+        wanted = {item: exception_ids(each) for item, each in found.items() if not isinstance(each, StoreError)}
+        ids = list(dict.fromkeys(each for exceptions in wanted.values() for each in exceptions))
+        exceptions = dict(zip(ids, self._events(ids, _ALONE), strict=True))
+        for item, event in found.items():
+            try:
+                yield self._reading(item, event, [exceptions[each] for each in wanted.get(item, ())])
+            except _OF_ALL as error:
+                down.append(error)
+
+    def _masters(self, ids: Sequence[str]) -> Iterator[Found]:
+        """Events with the ids of their exceptions; from a service that can't tell them, by asking for instances."""
+        if self.names_occurrences:
+            answers = self._answers(ids, _EVENT)
+            if not any(answer.code in _UNKNOWN_OPTION for answer in answers):
+                yield from self._found(ids, answers)
+                return
+            self.names_occurrences = False
+        for each in self._events(ids, _ALONE):
+            yield each if isinstance(each, StoreError) else self._with_occurrences(each)
+
+    def _with_occurrences(self, event: Json) -> Found:
+        try:
+            return with_occurrences(self.client, event, self.owner)
+        except StoreError as error:
+            return error
+        except (Unreadable, ValueError):
+            return event  # it is told as unreadable where it is read
+
+    def _events(self, ids: Sequence[str], options: str) -> Iterator[Found]:
+        return self._found(ids, self._answers(ids, options))
+
+    def _answers(self, ids: Sequence[str], options: str) -> Sequence[Answer]:
+        return list(send_all(self.client, [Request("GET", path_of(item) + options) for item in ids]))
+
+    def _found(self, ids: Sequence[str], answers: Sequence[Answer]) -> Iterator[Found]:
+        for item, answer in zip(ids, answers, strict=True):
+            asked = Request("GET", path_of(item))
+            yield answer.body if answer.ok else self.client.error(answer, asked, asked=Asked.ITEM, ref=item)
+
+    def _reading(self, item: str, event: Found, exceptions: Sequence[Found]) -> Reading:
+        try:
+            if isinstance(event, StoreError):
+                raise event
+            if kind_of(event) in {ItemKind.OCCURRENCE, ItemKind.EXCEPTION} or self._left(item):
+                return self._gone(item)  # no item of this calendar: it belongs to a series, or to another calendar
+            whole = self._whole(event, exceptions)
+            if PENDING in whole.series.master.properties:
+                resume(self.client, whole, self.owner)
+                whole = self.whole(item)
+            master = whole.series.master
+            activity = whole.activity(self.owner, self.copies.uid_of(master))
+            return Seen(Ref(item, whole.series.version), activity, whole.raw)
+        except NotFound:
+            return self._gone(item)
+        except Unreadable as error:
+            return Failed(item, error)
+        except _OF_ALL:
+            raise
+        except StoreError as error:
+            return Failed(item, error)
+        except (ValueError, TypeError) as error:
+            # No text of the error: it may hold what stands in the event.
+            odd = Unreadable(f"the event is not as Graph says ({type(error).__name__})", code="odd_event")
+            return Failed(item, odd)
+
+    def _whole(self, event: Json, exceptions: Sequence[Found]) -> Whole:
+        for each in exceptions:
+            if isinstance(each, NotFound):
+                raise VersionMismatch("it changed while it was read", store=self.client.name)
+            if isinstance(each, StoreError):
+                raise each
+        return whole_of(event, [each for each in exceptions if not isinstance(each, StoreError)], self.owner)
+
+    def _gone(self, item: str) -> Gone:
+        self.copies.forget([item])
+        return Gone(item)
+
+    def _left(self, item: str) -> bool:
+        """Whether an event of which the feed said that it is gone is in another calendar now."""
+        if item not in self.moved:
+            return False
+        try:
+            said = self.client.ask(Request("GET", f"{path_of(item)}/calendar{query(select='id')}"), asked=Asked.ITEM)
+        except (NotFound, Forbidden):
+            return False
+        except _OF_ALL:
+            raise
+        except StoreError:
+            return False
+        there = said.get("id")
+        return isinstance(there, str) and there != self.calendar

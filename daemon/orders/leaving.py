@@ -1,0 +1,134 @@
+"""What the status file says where no daemon runs: after a command of its own, or because it can't run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from importlib import metadata
+from typing import Any
+
+from config.places import Places
+from daemon.app import App
+from daemon.clock import Clock
+from daemon.control import Reply
+from daemon.core.errors import ConfigError, DatebookError
+from daemon.status import (
+    AccountState,
+    AccountStatus,
+    CalendarState,
+    CalendarStatus,
+    Health,
+    Life,
+    Problem,
+    Status,
+    StoreStatus,
+    Trouble,
+    health,
+)
+from daemon.status.standing import Standing, standing
+from daemon.status.status_file import StatusUnreadable, parse_status, read_text, write_status
+
+# What an error's code means for its account; of the others the service is out of reach.
+_STATES = {
+    "sign_in_needed": AccountState.SIGNED_OUT,
+    "secret_needed": AccountState.SIGNED_OUT,
+    "forbidden": AccountState.FORBIDDEN,
+    "full": AccountState.HELD,
+    "missing": AccountState.OK,  # the calendar alone is stopped
+}
+_ASK_FIRST = frozenset({"sign_in_needed", "secret_needed", "forbidden"})
+
+
+def leave_status(app: App, reply: Reply) -> None:
+    """After a command that worked without a daemon: the status file says how things stand, and that none runs.
+
+    What a pass of the command met is said; of what it did not touch, what an earlier one had met.
+    """
+    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    moment = app.clock.now()
+    before = _before(app.places)
+    met = _met(reply)
+    status = Status(
+        version=metadata.version("datebook"),
+        pid=os.getpid(),
+        started=moment,
+        updated=moment,
+        store=now.store,
+        accounts={name: _account(app, name, met, now, before) for name in app.config.accounts},
+        calendars={name: _calendar(name, one, met, before) for name, one in now.calendars.items()},
+        problems=now.problems,
+        conflicts=now.conflicts,
+        by_command=True,
+    )
+    with suppress(OSError):
+        write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
+
+
+def _met(reply: Reply) -> dict[str, Trouble | None]:
+    """By calendar, what a pass over it met; None: it went well."""
+    rows: Any = reply.data.get("calendars")
+    found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    return {str(row["calendar"]): Trouble(**row["error"]) if row.get("error") else None for row in found}
+
+
+def _before(places: Places) -> Status | None:
+    with suppress(OSError, StatusUnreadable):
+        text = read_text(places.status)
+        return parse_status(text) if text else None
+    return None
+
+
+def _account(
+    app: App, name: str, met: Mapping[str, Trouble | None], now: Standing, before: Status | None
+) -> AccountStatus:
+    routes = [route.name for route in app.config.routes.values() if route.account == name]
+    status = AccountStatus(last_success=_last(name, now), token_expires=app.accounts.token_expires(name))
+    if not met.keys() & set(routes):
+        known = before.accounts.get(name) if before else None
+        return replace(status, state=known.state, since=known.since, error=known.error) if known else status
+    trouble = next((one for route in routes if (one := met.get(route))), None)
+    state = _STATES.get(trouble.code, AccountState.UNREACHABLE) if trouble else AccountState.OK
+    return status if state is AccountState.OK else replace(status, state=state, since=app.clock.now(), error=trouble)
+
+
+def _calendar(
+    name: str, one: CalendarStatus, met: Mapping[str, Trouble | None], before: Status | None
+) -> CalendarStatus:
+    if name in met:
+        trouble = met[name]
+        stopped = trouble is not None and trouble.code in {"missing", *_ASK_FIRST}
+        return replace(one, state=CalendarState.STOPPED) if stopped else one
+    known = before.calendars.get(name) if before else None
+    return replace(one, state=known.state) if known and known.state is CalendarState.STOPPED else one
+
+
+def _last(account: str, now: Standing) -> datetime | None:
+    moments = [one.last_sync for one in now.calendars.values() if one.account == account and one.last_sync]
+    return max(moments, default=None)
+
+
+def leave_failure(places: Places, error: DatebookError, clock: Clock) -> None:
+    """The daemon can't run: the status file says why, and what to do."""
+    moment = clock.now()
+    if isinstance(error, ConfigError):
+        problems = tuple(
+            Problem("config", one.message, one.cure, moment, file=error.path, line=one.line, column=one.column)
+            for one in error.problems
+        )
+    else:
+        cure = str(getattr(error, "what_to_do", "") or "Its log says more: journalctl --user -u datebook")
+        problems = (Problem("not_running", str(error), cure, moment, file=str(places.state)),)
+    status = Status(
+        version=metadata.version("datebook"),
+        pid=os.getpid(),
+        started=moment,
+        updated=moment,
+        store=StoreStatus(""),
+        state=Health.FAILED,
+        problems=problems,
+    )
+    with suppress(OSError):
+        write_status(places.status, status)
