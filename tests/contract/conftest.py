@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.servers.worlds import WORLDS, World
 
 
 @pytest.fixture(params=WORLDS)
-def world(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> World:
+def world(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[World]:
     """One empty calendar or folder behind a store, with another person's hand on it."""
-    return WORLDS[request.param](servers, tmp_path)
+    with servers.own:
+        yield WORLDS[request.param](servers, tmp_path)

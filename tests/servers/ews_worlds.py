@@ -67,8 +67,8 @@ def exchange_account(ews: EwsServer, **more: object) -> ExchangeAccount:
 
 def exchange_world(servers: Servers, _folder: Path) -> World:
     """A fresh calendar of a running simulator."""
-    ews = servers.stack.enter_context(serving())
+    ews = servers.own.enter_context(serving())
     account = exchange_account(ews)
-    servers.stack.callback(account.close)
+    servers.own.callback(account.close)
     calendar = ews.mailbox.add_folder("Work").id
     return World(account.open("Work"), ExchangeHand(ews.mailbox, calendar), ews.invalidate_sync_states)

@@ -74,9 +74,9 @@ def google(manners: Manners) -> Callable[[Servers, Path], World]:
     """A calendar of a persona with these manners."""
 
     def make(servers: Servers, _folder: Path) -> World:
-        persona = servers.stack.enter_context(GooglePersona(clock=now, manners=manners))
+        persona = servers.own.enter_context(GooglePersona(clock=now, manners=manners))
         account = account_of(persona)
-        servers.stack.callback(account.close)
+        servers.own.callback(account.close)
         return World(account.open("primary"), WebHand(persona, persona.primary), persona.expire_tokens)
 
     return make

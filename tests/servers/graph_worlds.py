@@ -82,8 +82,8 @@ def graph_view_world(servers: Servers, _folder: Path) -> World:
 
 
 def _world(servers: Servers, server: GraphServer) -> World:
-    graph = servers.stack.enter_context(serving(server))
+    graph = servers.own.enter_context(serving(server))
     account = graph_account(graph)
-    servers.stack.callback(account.close)
+    servers.own.callback(account.close)
     calendar = graph.mailbox.add_calendar("Work").id
     return World(account.open("Work"), GraphHand(graph.mailbox, calendar), graph.expire)

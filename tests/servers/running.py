@@ -12,11 +12,12 @@ from tests.servers.program import Program
 
 @dataclass
 class Servers:
-    """The servers of one test run, started when they are first asked for."""
+    """The servers of one test run, started when they are first asked for; `own` is what one test alone opened."""
 
     stack: ExitStack
     running: dict[str, Program] = field(default_factory=dict)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    own: ExitStack = field(default_factory=ExitStack)
 
     def get(self, make: Callable[[], Program]) -> Program:
         """The running server that `make` makes."""

@@ -186,7 +186,7 @@ def _caldav(program: Callable[[], Program], quirks: Quirks = Quirks()) -> Callab
         server = servers.get(program)
         url = servers.calendar(server)
         account = caldav_account(server, url, quirks)
-        servers.stack.callback(account.close)
+        servers.own.callback(account.close)
         expire = (
             (lambda: server.ask("POST", urljoin(url, "/.expire")) and None)
             if program in {null_dav, paged_null_dav}
