@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from daemon.cli.screen import Ink, plain
 from daemon.cli.shell import Exit, Shell
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from daemon.cli.register import Commands
     from daemon.core.store import Account, CalendarInfo, Finding
 
+_PRIMARY = "primary"
 _BY_OAUTH = frozenset({"google", "microsoft365"})
 _CONNECT = """\
 Signs in to an account, tests the rights, and lists its calendars.
@@ -111,11 +112,22 @@ def as_json(one: CalendarInfo, account: str, config: Config) -> dict[str, str | 
 
 def route_of(one: CalendarInfo, account: str, config: Config) -> str | None:
     """The config's name for a calendar; None: Datebook has nothing to do with it."""
-    names = {one.id, one.id.rstrip("/"), one.name, *(("primary",) if one.primary else ())}
-    for name, route in config.routes.items():
-        if route.account == account and (route.calendar in names or route.calendar.rstrip("/").endswith(one.id)):
-            return name
-    return None
+    routes = [route for route in config.routes.values() if route.account == account]
+    return next((route.name for route in routes if means(route.calendar, one)), None)
+
+
+def means(wish: str, one: CalendarInfo) -> bool:
+    """Whether the config's `calendar` names this one: by id, URL, last part of the path, display name or `primary`."""
+    if wish.casefold() == _PRIMARY:
+        return one.primary
+    there = unquote(one.id).rstrip("/")
+    here = unquote(urlsplit(wish).path if "://" in wish else wish).rstrip("/")
+    parts = there.removesuffix("/events") if "@" in here else there  # Google's id stands before that
+    return here in {there, parts.rpartition("/")[2]} or _folded(wish) == _folded(one.name)
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def show_calendars(offered: Sequence[CalendarInfo], account: str, config: Config, shell: Shell) -> None:

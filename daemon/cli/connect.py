@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 
 from config.edit import replace_file
 from config.node import instead
-from config.schema import AccountConfig, Config, SecretSource
+from config.schema import AccountConfig, Config, SecretRef, SecretSource
 from daemon.cli import keeping, signing_in
-from daemon.cli.accounts import as_json, explain_refusal, opened, route_of, show_calendars, show_findings
+from daemon.cli.accounts import (
+    as_json,
+    explain_refusal,
+    means,
+    opened,
+    route_of,
+    show_calendars,
+    show_findings,
+)
 from daemon.cli.asking import ask_password, ask_which
-from daemon.cli.new_account import Draft, with_account
+from daemon.cli.new_account import Draft, given_secret, with_account
 from daemon.cli.order import carry_out
 from daemon.cli.shell import Exit, Shell
 from daemon.control import ControlLost, NoDaemon, Request
 from daemon.control import ask as ask_daemon
 from daemon.core.errors import Forbidden, SignInNeeded, UsageError
-from daemon.core.policy import Direction
+from daemon.core.policy import Direction, Route
 from daemon.core.store import CalendarInfo, Finding
 from daemon.sign_in import SERVICES
 
@@ -33,6 +42,8 @@ def connect(args: argparse.Namespace, shell: Shell) -> int:
     draft = Draft(before.decode("utf-8"), config)
     is_new = args.account not in config.accounts
     draft = with_account(args, draft, shell) if is_new else _unchanged(args, draft)
+    if not is_new and args.direction and not args.calendar:
+        _check_directions(args, [route for route in config.routes.values() if route.account == args.account], config)
     try:
         offered, findings = _sign_in(args, draft, shell)
         draft = _with_route(args, draft, offered, shell) if is_new or args.calendar else draft
@@ -42,8 +53,11 @@ def connect(args: argparse.Namespace, shell: Shell) -> int:
         if is_new and _by_oauth(draft.config.accounts[args.account]):
             signing_in.forget(draft.config.accounts[args.account], shell)
         raise
-    if draft.text.encode() != before:
+    is_changed = draft.text.encode() != before
+    if is_changed:
         replace_file(config.path, draft.text.encode(), expected=before)
+    elif not args.json:
+        shell.out.line(f"`{args.account}` is connected already; the config stays as it is.")
     _report(args, draft.config, offered, findings, shell)
     _tell_daemon(args.account, shell)
     return Exit.DONE if all(one.ok for one in findings) else Exit.NEEDS_USER
@@ -52,14 +66,31 @@ def connect(args: argparse.Namespace, shell: Shell) -> int:
 def _unchanged(args: argparse.Namespace, draft: Draft) -> Draft:
     """An account that is there keeps what its user wrote: other wishes are not silently dropped."""
     there = draft.config.accounts[args.account]
-    for option, value in (("service", there.service), ("url", there.url), ("user", there.user)):
-        wish = getattr(args, option)
-        if wish and wish != value:
-            raise UsageError(
-                f"The config has the account `{args.account}` with another `{option}`.",
-                what_to_do=f"Edit it in {draft.config.path}, or take another name for a second account.",
-            )
+    differing = [f"{key}: {said}" for key, said in _differing(args, there)]
+    if differing:
+        raise UsageError(
+            f"The account `{args.account}` is connected already, and the config says {', '.join(differing)}.",
+            what_to_do=f"Edit it in {draft.config.path}, or take another name for a second account.",
+        )
     return draft
+
+
+def _differing(args: argparse.Namespace, there: AccountConfig) -> Iterator[tuple[str, str]]:
+    """What the options wish otherwise than it is, in the config's words; of a secret, only where it is kept."""
+    for key, said in (("service", there.service.value), ("url", there.url), ("user", there.user)):
+        if (wish := getattr(args, key)) and wish.rstrip("/") != said.rstrip("/"):
+            yield key, said or "nothing"
+    client = there.client
+    if args.client_id and (client is None or args.client_id != client.id):
+        yield "client", client.id if client else "nothing"
+    kept = client.secret if client else there.password
+    if (given := given_secret(args)) and (kept is None or _place(given) != _place(kept)):
+        yield "secret" if client else "password", f"{{{kept.source.value}: ...}}" if kept else "nothing"
+
+
+def _place(ref: SecretRef) -> tuple[SecretSource, str]:
+    value = str(Path(ref.value).expanduser()) if ref.source is SecretSource.FILE else ref.value
+    return ref.source, value
 
 
 def _by_oauth(account: AccountConfig) -> bool:
@@ -114,12 +145,24 @@ def _with_route(args: argparse.Namespace, draft: Draft, offered: Sequence[Calend
     with closing(opened(args.account, draft.config, shell)) as door, closing(door.open(wish)):
         pass  # raises Missing, with the names that there are
     meant, taken = _meant(wish, offered), draft.config.routes
-    direction = _direction(args, meant, shell)
-    if meant and route_of(meant, args.account, draft.config):
+    there = meant and route_of(meant, args.account, draft.config)
+    if there:
+        _check_directions(args, [taken[there]], draft.config)
         return draft
+    direction = _direction(args, meant, shell)
     names = (args.account, *(f"{args.account}-{number}" for number in range(2, len(taken) + 3)))
     name = next(name for name in names if name not in taken)
     return draft.grown("calendars", name, {"account": args.account, "calendar": wish, "direction": direction.value})
+
+
+def _check_directions(args: argparse.Namespace, routes: Sequence[Route], config: Config) -> None:
+    """A calendar that is kept in step goes the way that the config says."""
+    for route in routes:
+        if args.direction and args.direction != route.direction.value:
+            raise UsageError(
+                f"The calendar is kept in step already: `{route.name}`, with direction: {route.direction.value}.",
+                what_to_do=f"Edit `direction` of `{route.name}` in {config.path}.",
+            )
 
 
 def _chosen(offered: Sequence[CalendarInfo], shell: Shell) -> str:
@@ -134,10 +177,7 @@ def _chosen(offered: Sequence[CalendarInfo], shell: Shell) -> str:
 
 
 def _meant(wish: str, offered: Sequence[CalendarInfo]) -> CalendarInfo | None:
-    for one in offered:
-        if wish in {one.id, one.name} or (wish == "primary" and one.primary):
-            return one
-    return None
+    return next((one for one in offered if means(wish, one)), None)
 
 
 def _direction(args: argparse.Namespace, calendar: CalendarInfo | None, shell: Shell) -> Direction:

@@ -48,7 +48,7 @@ def with_account(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft:
         keys["url"] = args.url
     user = args.user or _asked(shell, "User", "--user", draft.config.owner)
     keys["user"] = user
-    given = _given_secret(args)
+    given = given_secret(args)
     if service in SERVICES:
         return _with_client(args, draft, keys, given, shell)
     if given:
@@ -69,7 +69,7 @@ def with_account(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft:
 def _with_exchange(args: argparse.Namespace, draft: Draft, shell: Shell) -> Draft:
     """An Exchange account whose address is asked of its mail domain (autodiscover), or of its user."""
     user = args.user or _asked(shell, "User", "--user", draft.config.owner)
-    given = _given_secret(args)
+    given = given_secret(args)
     kept = None
     if given is None and shell.interactive:
         given = kept = keeping.keep(ask_password(shell, f"Password of {user}"), args.account, shell.places)
@@ -136,7 +136,8 @@ def _asked(shell: Shell, question: str, option: str, default: str = "") -> str:
     raise UsageError(f"{option} is missing.", what_to_do=f"Give it: {option} ...")
 
 
-def _given_secret(args: argparse.Namespace) -> SecretRef | None:
+def given_secret(args: argparse.Namespace) -> SecretRef | None:
+    """Where the options say that the password, or the client's secret, is kept."""
     if args.password_command:
         return SecretRef(SecretSource.COMMAND, args.password_command)
     if args.password_file:

@@ -15,7 +15,7 @@ import pytest
 
 from config.load import load
 from config.schema import SecretSource
-from tests.servers.program import Program, free_port
+from tests.servers.program import MKCALENDAR, Program, free_port
 from tests.servers.radicale_server import radicale
 
 COMMAND = [sys.executable, "-m", "daemon"]
@@ -32,6 +32,7 @@ def server() -> Iterator[Program]:
     with program:
         program.make_calendar("work")
         program.make_calendar("private")
+        assert program.ask("MKCALENDAR", f"{program.home}team/", MKCALENDAR % b"Sales Team")[0] == 201
         yield program
 
 
@@ -95,6 +96,41 @@ def test_given_again_it_signs_in_and_leaves_the_config_alone(datebook, server, h
         assert (home / "c.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize("wish", ["team", "Sales Team", "sales team", "/me/team/", "{home}team/", "{home}team"])
+def test_a_calendar_is_known_by_every_name_that_the_config_may_give_it(datebook, server, home, wish):
+    wish = wish.format(home=server.home)
+    assert datebook(*options(server, home, "--calendar", wish)).returncode == 0
+    before = (home / "c.yaml").read_bytes()
+    again = datebook(*options(server, home, "--calendar", wish))
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "connected already" in again.stdout
+    assert (home / "c.yaml").read_bytes() == before
+    offered = json.loads(datebook("calendars", "home", "--json").stdout)["calendars"]
+    assert {one["name"]: one["route"] for one in offered}["Sales Team"] == "home"
+    assert [one["route"] for one in offered].count("home") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (("--url", "https://dav.example.com/"), "url: http://127.0.0.1"),
+        (("--user", "somebody"), "user: me"),
+        (("--service", "exchange"), "service: caldav"),
+        (("--password-env", "PASSWORD"), "password: {file: ...}"),
+        (("--client-id", "abc"), "client: nothing"),
+        (("--direction", "from-calendar"), "direction: both"),
+        (("--calendar", "work", "--direction", "from-calendar"), "direction: both"),
+    ],
+)
+def test_connecting_again_otherwise_says_what_the_config_has(datebook, server, home, more, word):
+    datebook(*options(server, home, "--calendar", "work"))
+    before = (home / "c.yaml").read_bytes()
+    done = datebook("connect", "home", *more)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert word in done.stderr
+    assert (home / "c.yaml").read_bytes() == before
+
+
 def test_a_second_calendar_of_an_account_is_added_by_its_name(datebook, server, home):
     datebook(*options(server, home, "--calendar", "work"))
     done = datebook("connect", "home", "--calendar", "private", "--direction", "from-calendar")
@@ -156,7 +192,11 @@ def test_an_account_that_is_there_is_not_changed_by_other_options(datebook, serv
 def test_calendars_says_what_there_is_and_what_is_kept_in_step(datebook, server, home):
     datebook(*options(server, home, "--calendar", "work"))
     offered = json.loads(datebook("calendars", "home", "--json").stdout)["calendars"]
-    assert {one["name"]: one["route"] for one in offered} == {"work": "home", "private": None}
+    assert {one["name"]: one["route"] for one in offered} == {
+        "work": "home",
+        "private": None,
+        "Sales Team": None,
+    }
     shown = datebook("calendars", "home")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "private" in shown.stdout
