@@ -7,6 +7,7 @@ put off until the whole look has been read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -17,6 +18,8 @@ from daemon.core.model import Activity, Field, text_of, when_of
 from daemon.core.store import Folder, Seen, Stamp
 from daemon.journal import Journal
 from daemon.journal.rows import FileRow
+
+_SAYS_UID = re.compile(r"^\ufeff?[\"']?uid[\"']?(?:;[^:\r\n]*)?[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 class Unsure(Enum):
@@ -64,26 +67,37 @@ class Registrar:
         for row in owners:
             if not self._stands(row):
                 return Claim(self.journal.files.get(row.id))
-        return Claim(there or self._moved(seen, stamp), copied=bool(owners))
+        return Claim(there or self._moved(seen, stamp, copied=bool(owners)), copied=bool(owners))
 
-    def moved_broken(self, path: str, stamp: Stamp) -> FileRow | None:
-        """A file that can't be read at a new path: the missing one that it was renamed from.
+    def whose_broken(self, path: str, stamp: Stamp) -> FileRow | None:
+        """The activity that a file is which can't be read; None: it was never known in a good state.
 
-        The inode alone proves nothing: a file system gives a freed one to the next new file. The bytes must
-        hold the uid that the missing file said, or the name be the same in another folder.
+        Its bytes may still say a uid: of a file that is missing, or does not stand where it stood, it is that one,
+        renamed or saved anew. The inode alone proves nothing: a file system gives a freed one to the next new file.
         """
-        for row in self.journal.files.missing_with(stamp.inode):
-            if PurePosixPath(row.path).name == PurePosixPath(path).name or self._holds_uid(path, row):
-                return row
-        return None
+        there = self.journal.files.by_path(path)
+        if there is not None and there.uid and not there.said_uid:
+            return there
+        said = self._said_uids(path)
+        if there is not None and (not said or there.uid in said):
+            return there
+        for row in (row for uid in said for row in self.journal.files.by_uid(uid)):
+            if not row.path or row.missing is not None or not self._stands(row):
+                if there is not None:
+                    self._displace(there)
+                return self.journal.files.get(row.id)
+        return there or next(
+            (row for row in self.journal.files.missing_with(stamp.inode) if _same_name(row, path)), None
+        )
 
-    def _holds_uid(self, path: str, row: FileRow) -> bool:
-        if not row.uid or not row.said_uid:
-            return False
+    def _said_uids(self, path: str) -> list[str]:
+        """What the lines of a file that can't be read say of its uid."""
         try:
-            return row.uid.encode() in self.folder.raw(path)
+            raw = self.folder.raw(path)
         except StoreError:
-            return False
+            return []
+        found = (match[1].strip().strip("'\"") for match in _SAYS_UID.finditer(raw.decode(errors="replace")))
+        return [uid for uid in found if uid]
 
     def _stays(self, row: FileRow, activity: Activity) -> bool:
         """Whether the file at a known path still is that activity."""
@@ -117,12 +131,30 @@ class Registrar:
         self._displace(row)
         return False
 
-    def _moved(self, seen: Seen, stamp: Stamp) -> FileRow | None:
-        """A file without a uid of its own (or a copy that still says another's) that was renamed before it got one."""
-        same = self.journal.files.by_digest(seen.ref.version)
-        renamed = self.journal.files.missing_with(stamp.inode)
-        known = [*same, *(row for row in renamed if _alike(row.activity, seen.activity))]
-        return next((row for row in known if not row.said_uid), None)
+    def _moved(self, seen: Seen, stamp: Stamp, *, copied: bool) -> FileRow | None:
+        """A file without a uid of its own (or a copy that still says another's) that was renamed before it got one.
+
+        An editor that saves by renaming gives it another inode: then it is the only such file that is missing, and
+        has both its subject and its day (of a copy that still says what it was copied from: one of the two).
+        """
+        files = self.journal.files
+        renamed = [row for row in files.missing_with(stamp.inode) if _alike(row.activity, seen.activity)]
+        known = [row for row in (*files.by_digest(seen.ref.version), *renamed) if not row.said_uid]
+        if known:
+            return known[0]
+        fits = _alike if copied else _same
+        nameless = [row for row in files.missing_nameless() if fits(row.activity, seen.activity)]
+        return nameless[0] if len(nameless) == 1 else None
+
+
+def _same_name(row: FileRow, path: str) -> bool:
+    return PurePosixPath(row.path).name == PurePosixPath(path).name
+
+
+def _same(before: Activity, now: Activity) -> bool:
+    """Whether both its subject and its day are still the same."""
+    same_subject = text_of(before.view, Field.SUBJECT) == text_of(now.view, Field.SUBJECT)
+    return same_subject and _day(before) == _day(now)
 
 
 def _alike(before: Activity, now: Activity) -> bool:

@@ -88,6 +88,8 @@ class FolderEyes:
             with self._journal.turn():
                 for reading in put_off:
                     self._take(reading, seen.stamps, found, last=True)
+        if lost:
+            self._ask_strays(found)
         if places is None and self._journal.get_meta(LOOKED) is None:
             self._journal.set_meta(LOOKED, "1")
 
@@ -157,7 +159,7 @@ class FolderEyes:
         return True
 
     def _broken(self, path: str, stamp: Stamp, problem: Unreadable, found: Found) -> None:
-        row = self._journal.files.by_path(path) or self._registrar(found).moved_broken(path, stamp)
+        row = self._registrar(found).whose_broken(path, stamp)
         text = dump_problem(problem)
         if row is None:
             self._journal.files.add_broken(path, stamp, text, self._clock.now().timestamp())
@@ -165,6 +167,14 @@ class FolderEyes:
         self._journal.files.broken(row.id, path, stamp, text)
         self._journal.files.judge(row.id, verdicts.BROKEN)
         found.changed.add(row.id)
+
+    def _ask_strays(self, found: Found) -> None:
+        """What can't be read and was never known may be what has just been lost: a copy, of which the original went."""
+        with self._journal.turn():
+            for stray in self._journal.files.broken_ones():
+                stamp = self._stamps().get(stray.path)
+                if not stray.uid and stray.problem is not None and stamp is not None:
+                    self._broken(stray.path, stamp, load_problem(stray.problem), found)
 
     def _seen(self, seen: Seen, stamp: Stamp, found: Found, *, last: bool) -> bool:
         """Take in a file that was read; False: it can only be judged when the rest of the look has been."""

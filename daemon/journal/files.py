@@ -140,6 +140,10 @@ class Files:
         rows = self._db.execute(f"{_SELECT} {by_inode} AND inode = ? ORDER BY id", (inode,))
         return [_row(row) for row in rows]
 
+    def missing_nameless(self) -> list[FileRow]:
+        """Missing files that did not say a uid of their own."""
+        return [_row(row) for row in self._db.execute(f"{_SELECT} {_MISSING} AND NOT said_uid ORDER BY id")]
+
     def broken(self, id_: int, path: str, stamp: Stamp, problem: str) -> None:
         """The file as it is now can't be read; its last good state stays, and nothing is synced from it."""
         self._db.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,60 @@ def test_a_broken_file_that_got_a_freed_inode_is_not_taken_for_the_removed_file(
     world.pass_()
     later(world)
     assert list(titles(world).values()) == ["Boris"]
+
+
+def test_a_file_that_datebook_wrote_last_is_known_when_it_is_renamed_and_broken_before_the_next_look(
+    world: World,
+) -> None:
+    calendar = world.calendars["work"]
+    item = next(item for item, event in calendar.events().items() if event.view[SUBJECT] == "Anna")
+    calendar.edit(item, {Key(Field.LOCATION): "Room 5"})
+    world.pass_()
+    before = titles(world)
+    good = world.read("a.yaml")
+    (world.store / "a.yaml").rename(world.store / "moved.yaml")
+    world.write("moved.yaml", f"{good}oops: [\n")
+    later(world)
+    assert titles(world) == before
+    world.write("moved.yaml", good.replace("Anna", "Anna mended"))
+    later(world)
+    assert sorted(titles(world).values()) == ["Anna mended", "Boris"]
+    assert world.files() == ["b.yaml", "moved.yaml"]
+
+
+def test_a_file_that_is_renamed_and_broken_by_an_editor_that_saves_anew_is_still_that_activity(world: World) -> None:
+    before = titles(world)
+    good = world.read("a.yaml")
+    (world.store / "a.yaml").unlink()
+    world.write("moved.yaml", f"{good}oops: [\n")
+    later(world)
+    assert titles(world) == before
+
+
+def test_a_broken_file_saved_over_another_one_is_itself_and_the_other_is_gone(world: World) -> None:
+    (world.store / "a.yaml").rename(world.store / "b.yaml")
+    with (world.store / "b.yaml").open("a") as file:
+        file.write("oops: [\n")
+    later(world)
+    assert list(titles(world).values()) == ["Anna"]
+
+
+def test_a_copy_that_is_renamed_and_edited_before_it_got_its_uid_makes_one_event(world: World) -> None:
+    world.engine.around = replace(world.engine.around, may_name=lambda _unit: False)
+    world.write("copy.yaml", world.read("a.yaml"))
+    world.pass_()
+    (world.store / "copy.yaml").unlink()
+    world.write("moved.yaml", world.read("a.yaml").replace("Anna", "Clara"))
+    world.restart()
+    later(world)
+    assert sorted(titles(world).values()) == ["Anna", "Boris", "Clara"]
+    assert world.files() == ["a.yaml", "b.yaml", "moved.yaml"]
+
+
+def test_a_file_of_which_only_a_broken_copy_is_left_is_not_taken_for_deleted(world: World) -> None:
+    before = titles(world)
+    world.write("copy.yaml", f"{world.read('a.yaml')}oops: [\n")
+    later(world)
+    (world.store / "a.yaml").unlink()
+    later(world)
+    assert titles(world) == before
