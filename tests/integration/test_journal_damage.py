@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.integration.test_kill_points import EVENT, FILE, edit_file, titled
-from tests.servers.kill_points import LocalDav, Stage, stage_on
+from tests.servers.kill_points import Stage, stage_on
+from tests.servers.kill_scene import EVENT, FILE, LocalDav, edit_file, titled
 
 
 @pytest.fixture

@@ -6,97 +6,17 @@ conflict, and the second edit arrives. The bounded form takes every few steps, `
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.servers.kill_points import LocalDav, Stage, stage_on
-from tests.servers.program import Program
+from tests.servers.kill_points import Stage, stage_on
+from tests.servers.kill_scene import LocalDav, RadicaleDav, edit_file, set_up, titled
 from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
 
-FILE = "# mine\nsubject: {title}\ndue_date: 2030-11-24\ndue_time: 9:00\n"
-EVENT = (
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//another client//EN\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
-    "DTSTAMP:20260101T000000Z\r\nDTSTART:20301124T100000Z\r\nDTEND:20301124T110000Z\r\nSUMMARY:{title}\r\n"
-    "END:VEVENT\r\nEND:VCALENDAR\r\n"
-)
 ALL = 100_000  # more steps than a sync has
-
-
-@dataclass
-class RadicaleDav:
-    """A calendar on Radicale, whose folder can be kept and put back."""
-
-    program: Program
-    url: str
-    root: Path
-    kept: list[Path] = field(default_factory=list)
-
-    @property
-    def _folder(self) -> Path:
-        return self.program.folder / "collections" / "collection-root" / self.url.split("/", 3)[3].rstrip("/")
-
-    def keep(self) -> object:
-        target = self.root / "kept-calendar"
-        shutil.copytree(self._folder, target)
-        return target
-
-    def put_back(self, kept: object) -> None:
-        assert isinstance(kept, Path)
-        shutil.rmtree(self._folder)
-        shutil.copytree(kept, self._folder)
-
-    def texts(self) -> dict[str, str]:
-        return {path.name: path.read_bytes().decode() for path in self._folder.glob("*.ics")}
-
-    def edit(self, name: str, change: Callable[[str], str]) -> None:
-        self.add(name, change(self.texts()[name]))
-
-    def add(self, name: str, text: str) -> None:
-        status, _, _ = self.program.ask("PUT", self.url + name, text.encode(), {"Content-Type": "text/calendar"})
-        assert status in {201, 204}
-
-    def remove(self, name: str) -> None:
-        self.program.ask("DELETE", self.url + name)
-
-    def close(self) -> None:
-        """The program is shared."""
-
-
-def titled(stage: Stage, *titles: str) -> str:
-    """The name of the event that has one of these titles."""
-    for name, text in stage.dav.texts().items():
-        if any(f"SUMMARY:{title}\r\n" in text for title in titles):
-            return name
-    raise AssertionError(titles)
-
-
-def edit_file(path: Path, old: str, new: str) -> None:
-    path.write_text(path.read_text().replace(old, new))
-
-
-def set_up(stage: Stage) -> None:
-    """Six files and four events in step; then every kind of change on both sides."""
-    stage.sync()
-    for number in range(6):
-        (stage.store / f"f{number}.yaml").write_text(FILE.format(title=f"File {number}"))
-    for number in range(4):
-        stage.dav.add(f"e{number}.ics", EVENT.format(uid=f"e{number}", title=f"Event {number}"))
-    stage.sync(2)
-    (stage.store / "new.yaml").write_text(FILE.format(title="New file"))
-    edit_file(stage.store / "f0.yaml", "File 0", "File 0 edited")
-    (stage.store / "f1.yaml").unlink()
-    (stage.store / "f2.yaml").rename(stage.store / "moved.yaml")
-    stage.dav.add("new.ics", EVENT.format(uid="new", title="New event"))
-    stage.dav.edit(titled(stage, "Event 0"), lambda text: text.replace("Event 0", "Event 0 edited"))
-    stage.dav.remove(titled(stage, "Event 1"))
-    edit_file(stage.store / "f3.yaml", "File 3", "File 3 edited")
-    stage.dav.edit(titled(stage, "File 3"), lambda text: text.replace("END:VEVENT", "LOCATION:There\r\nEND:VEVENT"))
-    stage.keep()
 
 
 @pytest.fixture

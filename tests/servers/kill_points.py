@@ -8,9 +8,6 @@ program touches the world.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import copy
 import ctypes
 import json
 import os
@@ -19,7 +16,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +27,6 @@ from config.places import Places
 from daemon.app import open_app
 from daemon.orders import ORDERS
 from daemon.orders.syncing import sync_routes
-from tests.servers.null_dav import Connection, Server
 
 _OS = ("rename", "link", "unlink", "symlink", "mkdir", "fsync", "write")
 _CREATES = os.O_CREAT | os.O_WRONLY
@@ -103,48 +98,6 @@ class Steps:
     def _wrap_sockets(self) -> None:
         socket.socket.sendall = self.around("send", socket.socket.sendall)  # type: ignore[method-assign]  # the wrapped one stands in
         socket.socket.recv = self.around("receive", socket.socket.recv)  # type: ignore[method-assign]  # the wrapped one stands in
-
-
-class LocalDav:
-    """`null_dav` in a thread, whose calendars can be kept and put back."""
-
-    def __init__(self) -> None:
-        self.server = Server()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        listening = self._loop.create_server(lambda: Connection(self.server), "127.0.0.1", 0)
-        self._listener = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
-        port = self._listener.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}/me/work/"
-
-    @property
-    def _items(self) -> dict[str, Any]:
-        return self.server.calendars["work"].items
-
-    def keep(self) -> object:
-        return copy.deepcopy(self.server.calendars)
-
-    def put_back(self, kept: object) -> None:
-        self.server.calendars = copy.deepcopy(kept)  # type: ignore[assignment]  # the wrapped one stands in
-
-    def texts(self) -> dict[str, str]:
-        return {name: item.body.decode() for name, item in self._items.items()}
-
-    def edit(self, name: str, change: Callable[[str], str]) -> None:
-        self.server.calendars["work"].put(name, change(self.texts()[name]).encode())
-
-    def add(self, name: str, text: str) -> None:
-        self.server.calendars["work"].put(name, text.encode())
-
-    def remove(self, name: str) -> None:
-        self.server.calendars["work"].delete(name)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        with contextlib.suppress(Exception):
-            self._loop.close()
 
 
 @dataclass(slots=True)
