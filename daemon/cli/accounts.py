@@ -169,9 +169,9 @@ def _disconnect(args: argparse.Namespace, shell: Shell) -> int:
 def show_findings(findings: Sequence[Finding], shell: Shell) -> None:
     """Show the results of a test, each failure with its cure."""
     for one in findings:
-        mark = shell.out.ink("ok  ", Ink.GOOD) if one.ok else shell.out.ink("FAIL", Ink.BAD)
-        shell.out.line(f"{mark}  {plain(one.message)}")
-        if not one.ok and one.cure:
+        word, ink = ("FAIL", Ink.BAD) if not one.ok else ("ok  ", Ink.GOOD) if one.checked else ("-   ", Ink.WARN)
+        shell.out.line(f"{shell.out.ink(word, ink)}  {plain(one.message)}")
+        if one.cure and not (one.ok and one.checked):
             shell.out.line(f"      -> {plain(one.cure)}")
 
 

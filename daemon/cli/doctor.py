@@ -55,7 +55,7 @@ def _doctor(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _row(one: Finding) -> dict[str, str | bool]:
-    return {"code": one.code, "ok": one.ok, "message": one.message, "cure": one.cure}
+    return {"code": one.code, "ok": one.ok, "checked": one.checked, "message": one.message, "cure": one.cure}
 
 
 def _parts(config: Config, shell: Shell) -> dict[str, list[Finding]]:
@@ -130,4 +130,6 @@ def _show(whole: Mapping[str, list[Finding]], shell: Shell) -> None:
         show_findings(found, shell)
         shell.out.line()
     bad = sum(not one.ok for found in whole.values() for one in found)
-    shell.out.line("All is well." if not bad else f"{bad} of these need you.")
+    untested = any(not one.checked for found in whole.values() for one in found)
+    well = "All that could be tested is well." if untested else "All is well."
+    shell.out.line(f"{bad} of these need{'s' if bad == 1 else ''} you." if bad else well)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from config.places import Places
     from config.schema import Config
     from daemon.cli.register import Commands
-    from daemon.installing.systemctl import Systemctl, UnitState
+    from daemon.installing.service_unit import ServiceUnit
+    from daemon.installing.systemctl import UnitState
 
 _HELP = """\
 Has systemd run Datebook: from your login on (or always, see below), started again when it fails.
@@ -37,7 +37,6 @@ Shows how systemd sees the service, and what its status file says.
 
 Exit codes: 0 it runs and all is well, 1 it does not run, 3 something needs you.
 """
-_START_PATIENCE = 10.0  # seconds to see it start; a store that is missing is waited for without us
 _NO_NAMESPACE = 226  # EXIT_NAMESPACE of systemd.exec(5): the folders could not be set up as the unit wants them
 _LESS_HARDENED = "This machine lets no user's service be fenced in: what needs user namespaces is left out of the unit."
 _SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -45,19 +44,11 @@ _SYSTEM_UNITS = Path("/etc/systemd/system")
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Which unit is meant, and the places of the daemon that it runs."""
+    """Which unit is meant, and the places of the daemon that it runs. `home`: of the account of a system unit."""
 
-    systemctl: Systemctl
-    unit: str
-    file: Path
+    unit: ServiceUnit
     places: Places
-    instance: str = ""  # the account that a system unit runs for
     home: Path | None = None
-
-    @property
-    def drop_in(self) -> Path:
-        """Where an instance of the template says its store."""
-        return self.file.parent / f"{self.unit}.d" / "store.conf"
 
 
 def add_to(commands: Commands) -> None:
@@ -73,7 +64,7 @@ _WHAT = "write, enable and start the unit; stop and remove it; or show how it is
 
 def _service(args: argparse.Namespace, shell: Shell) -> int:
     target = _target(args, shell)
-    target.systemctl.check()
+    target.unit.systemctl.check()
     if args.what == "install":
         return _install(target, args, shell)
     if args.what == "uninstall":
@@ -83,6 +74,7 @@ def _service(args: argparse.Namespace, shell: Shell) -> int:
 
 def _target(args: argparse.Namespace, shell: Shell) -> _Target:
     from config.places import Places
+    from daemon.installing.service_unit import ServiceUnit
     from daemon.installing.systemctl import Systemctl
     from daemon.installing.unit_files import SYSTEM_UNIT, USER_UNIT
 
@@ -90,18 +82,13 @@ def _target(args: argparse.Namespace, shell: Shell) -> _Target:
         if args.user:
             raise UsageError("--user is for system services.", what_to_do="Add --system, or leave it out.")
         folder = Path(shell.env.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
-        return _Target(Systemctl(user=True, env=shell.env), USER_UNIT, folder / USER_UNIT, shell.places)
+        return _Target(ServiceUnit(Systemctl(user=True, env=shell.env), USER_UNIT, folder / USER_UNIT), shell.places)
     name, home = _account(args.user or shell.env.get("SUDO_USER", ""))
     if args.what != "status" and os.geteuid():
         raise UsageError("A system service is root's business.", what_to_do="Give the command with sudo.")
-    return _Target(
-        Systemctl(user=False, env=shell.env),
-        f"datebook@{name}.service",
-        _SYSTEM_UNITS / SYSTEM_UNIT,
-        Places(Path("/etc/datebook", name, "config.yaml"), Path("/var/lib/datebook", name)),
-        name,
-        home,
-    )
+    systemctl = Systemctl(user=False, env=shell.env)
+    unit = ServiceUnit(systemctl, f"datebook@{name}.service", _SYSTEM_UNITS / SYSTEM_UNIT, name)
+    return _Target(unit, Places(Path("/etc/datebook", name, "config.yaml"), Path("/var/lib/datebook", name)), home)
 
 
 def _account(name: str) -> tuple[str, Path]:
@@ -123,18 +110,18 @@ def _install(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
     _refuse_beside_another(target)
     _make_store(target, config.store)
     hints = [*_env_hints(config), *_linger_hint(target, shell)]
-    if target.instance:
+    if target.unit.instance:
         written = _write_system(target, config)
-        state = _start(target)
+        state = target.unit.start()
     else:
         from daemon.installing.systemctl import may_make_namespaces
 
         hardened = may_make_namespaces()
         written = _write_user(target, config, namespaces=hardened)
-        state = _start(target)
+        state = target.unit.start()
         if hardened and state.exit_code == _NO_NAMESPACE:
             hardened, written = False, _write_user(target, config, namespaces=False)
-            state = _start(target)
+            state = target.unit.start()
         hints += [] if hardened else [_LESS_HARDENED]
     if args.json:
         shell.json({**_as_json(state, target), "written": [str(path) for path in written], "hints": hints})
@@ -144,18 +131,7 @@ def _install(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
         _show_state(state, target, shell)
         for hint in hints:
             shell.out.line(f"      -> {plain(hint)}")
-    return Exit.DONE if state.runs else Exit.FAILED if _has_failed(state) else Exit.NEEDS_USER
-
-
-def _start(target: _Target) -> UnitState:
-    """Have systemd read the unit, enable it, and start it anew; how it is then."""
-    target.systemctl.call("daemon-reload")
-    if target.systemctl.show(target.unit).active == "failed":
-        target.systemctl.call("reset-failed", "--", target.unit)
-    target.systemctl.call("enable", "--", target.unit)
-    # Not waited for: a daemon whose store is not there yet stays in its start until it is.
-    target.systemctl.call("restart", "--no-block", "--", target.unit)
-    return _started(target)
+    return Exit.DONE if state.runs else Exit.FAILED if state.has_failed else Exit.NEEDS_USER
 
 
 def _refuse_beside_another(target: _Target) -> None:
@@ -163,7 +139,7 @@ def _refuse_beside_another(target: _Target) -> None:
     from daemon.lock import holder
 
     pid = holder(target.places.lock)
-    if pid is not None and pid != target.systemctl.show(target.unit).pid:
+    if pid is not None and pid != target.unit.state().pid:
         raise UsageError(
             f"Datebook runs already, as process {pid}, outside of this service.",
             what_to_do=f"End it first: kill {pid}",
@@ -178,8 +154,8 @@ def _make_store(target: _Target, store: Path) -> None:
         return
     try:
         store.mkdir(parents=True)
-        if target.instance:
-            shutil.chown(store, target.instance)
+        if target.unit.instance:
+            shutil.chown(store, target.unit.instance)
     except OSError as error:
         raise UsageError(f"{store} can't be made: {error.strerror}.", what_to_do="Make it yourself.") from error
 
@@ -193,14 +169,14 @@ def _write_user(target: _Target, config: Config, *, namespaces: bool) -> list[Pa
     places.config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = UnitPaths(_program(), config.store.absolute(), places.config.absolute(), places.state.absolute())
     text = user_unit(shipped_unit(USER_UNIT), paths, namespaces=namespaces)
-    return [_put(target.file, text)]
+    return [_put(target.unit.file, text)]
 
 
 def _write_system(target: _Target, config: Config) -> list[Path]:
     from daemon.installing.unit_files import SYSTEM_UNIT, UnitPaths, shipped_unit, store_drop_in, system_unit
 
     text = system_unit(shipped_unit(SYSTEM_UNIT), UnitPaths(_program(), config.store.absolute()))
-    return [_put(target.file, text), _put(target.drop_in, store_drop_in(config.store.absolute()))]
+    return [_put(target.unit.file, text), _put(target.unit.drop_in, store_drop_in(config.store.absolute()))]
 
 
 def _put(path: Path, text: str) -> Path:
@@ -223,20 +199,6 @@ def _program() -> Path:
     return program
 
 
-def _started(target: _Target) -> UnitState:
-    """The unit once it runs or has failed, or as it is after some seconds."""
-    until = time.monotonic() + _START_PATIENCE
-    while True:
-        state = target.systemctl.show(target.unit)
-        if state.runs or _has_failed(state) or time.monotonic() > until:
-            return state
-        time.sleep(0.1)
-
-
-def _has_failed(state: UnitState) -> bool:
-    return state.active == "failed" or state.sub == "auto-restart"
-
-
 def _env_hints(config: Config) -> list[str]:
     """A service does not see what the shell's profile exports."""
     from config.schema import SecretSource
@@ -253,43 +215,27 @@ def _env_hints(config: Config) -> list[str]:
 def _linger_hint(target: _Target, shell: Shell) -> list[str]:
     from daemon.installing.systemctl import lingers
 
-    if target.instance or lingers(shell.env) is not False:
+    if target.unit.instance or lingers(shell.env) is not False:
         return []
     return ["It ends with your last login. To have it run always, once: loginctl enable-linger"]
 
 
 def _uninstall(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
-    state = target.systemctl.show(target.unit)
-    was_there = target.file.exists() or target.drop_in.exists()
-    if state.installed and was_there:
-        target.systemctl.call("disable", "--now", "--", target.unit)
-    for path in _files_to_remove(target):
-        path.unlink(missing_ok=True)
-    if target.drop_in.parent.is_dir() and not any(target.drop_in.parent.iterdir()):
-        target.drop_in.parent.rmdir()
-    target.systemctl.call("daemon-reload")
+    was_there = target.unit.remove()
     if args.json:
-        shell.json({"unit": target.unit, "removed": was_there})
+        shell.json({"unit": target.unit.name, "removed": was_there})
     elif was_there:
-        shell.out.line(f"{target.unit} is stopped and removed. Your config, its state and your files stay.")
+        shell.out.line(f"{target.unit.name} is stopped and removed. Your config, its state and your files stay.")
     else:
-        shell.out.line(f"{target.unit} was not installed.")
+        shell.out.line(f"{target.unit.name} was not installed.")
     return Exit.DONE
-
-
-def _files_to_remove(target: _Target) -> list[Path]:
-    """The template stays while another instance of it is there."""
-    if not target.instance:
-        return [target.file]
-    others = [one for one in target.file.parent.glob("datebook@*.service.d") if one != target.drop_in.parent]
-    return [target.drop_in, *([] if others else [target.file])]
 
 
 def _status(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
     from daemon.status import Health
     from daemon.status.status_file import parse_status, read_text
 
-    state = target.systemctl.show(target.unit)
+    state = target.unit.state()
     text = None
     with suppress(PermissionError):  # only the account that it runs for, and root, may read that
         text = read_text(target.places.status)
@@ -309,7 +255,7 @@ def _status(target: _Target, args: argparse.Namespace, shell: Shell) -> int:
 
 def _as_json(state: UnitState, target: _Target) -> dict[str, str | int | bool | None]:
     return {
-        "unit": target.unit,
+        "unit": target.unit.name,
         "file": state.file or None,
         "installed": state.installed,
         "enabled": state.enabled == "enabled",
@@ -325,12 +271,12 @@ def _as_json(state: UnitState, target: _Target) -> dict[str, str | int | bool | 
 
 def _show_state(state: UnitState, target: _Target, shell: Shell) -> None:
     if not state.installed:
-        shell.out.line(f"{target.unit} is not installed.")
-        _cure(f"datebook service install{' --system' if target.instance else ''}", shell)
+        shell.out.line(f"{target.unit.name} is not installed.")
+        _cure(f"datebook service install{' --system' if target.unit.instance else ''}", shell)
         return
-    ink = Ink.GOOD if state.runs else Ink.BAD if _has_failed(state) else Ink.WARN
+    ink = Ink.GOOD if state.runs else Ink.BAD if state.has_failed else Ink.WARN
     words = f"{state.active} ({state.sub})" + (f", process {state.pid}" if state.pid else "")
-    shell.out.line(f"unit   {shell.out.ink(target.unit, Ink.STRONG)}  {shell.out.ink(words, ink)}")
+    shell.out.line(f"unit   {shell.out.ink(target.unit.name, Ink.STRONG)}  {shell.out.ink(words, ink)}")
     if state.status_text:
         shell.out.line(f"says   {plain(state.status_text)}")
     if state.restarts:
@@ -340,8 +286,8 @@ def _show_state(state: UnitState, target: _Target, shell: Shell) -> None:
     if state.stale:
         _cure("The unit on disk is newer than what runs: datebook service install", shell)
     if not state.runs:
-        user = "" if target.instance else "--user "
-        _cure(f"Its log says why: journalctl {user}-u {target.unit} -n 50", shell)
+        user = "" if target.unit.instance else "--user "
+        _cure(f"Its log says why: journalctl {user}-u {target.unit.name} -n 50", shell)
 
 
 def _cure(text: str, shell: Shell) -> None:

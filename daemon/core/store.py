@@ -168,12 +168,16 @@ class CalendarInfo:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of a test of rights, clock or behaviour, with its cure ("" when fine)."""
+    """One result of a test of rights, clock or behaviour, with its cure ("" when fine).
+
+    `checked` False: it could not be tested here, which is no fault (`ok`).
+    """
 
     code: str
     ok: bool
     message: str
     cure: str = ""
+    checked: bool = True
 
 
 class Store(Protocol):

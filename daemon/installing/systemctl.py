@@ -62,6 +62,11 @@ class UnitState:
         """Whether it is up, and has said so."""
         return self.active in {"active", "reloading"}
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended with an error, for good or to be started again."""
+        return self.active == "failed" or self.sub == "auto-restart"
+
 
 @dataclass(frozen=True, slots=True)
 class Systemctl:

@@ -36,4 +36,10 @@ def doctor(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
 
 def as_json(finding: Finding) -> Json:
     """A finding for a program."""
-    return {"code": finding.code, "ok": finding.ok, "message": finding.message, "cure": finding.cure}
+    return {
+        "code": finding.code,
+        "ok": finding.ok,
+        "checked": finding.checked,
+        "message": finding.message,
+        "cure": finding.cure,
+    }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from config.load import load
 from config.places import Places
 from daemon.doctor import machine
-from daemon.doctor.running import of_daemon
+from daemon.doctor.running import of_daemon, of_service
 from daemon.journal import Journal
 from tests.servers.fault_proxy import Fault, FaultProxy, answer
 from tests.servers.person import Person
@@ -130,6 +131,14 @@ def test_a_package_that_claims_our_names_is_named() -> None:
     assert (finding.ok, "python-config2" in finding.message) == (False, True)
     (fine,) = machine.of_packages({"daemon": ["datebook"], "adapters": ["datebook"], "config": ["datebook"]})
     assert fine.ok
+
+
+def test_without_systemd_the_service_is_not_said_to_be_well(person: Person, tmp_path: Path) -> None:
+    config = load(person.root / "config.yaml")
+    (finding,) = of_service(config, Places(tmp_path / "config.yaml", tmp_path), {"PATH": ""})
+    assert (finding.code, finding.ok, finding.checked) == ("service", True, False)
+    assert "not tested" in finding.message
+    assert "datebook run" in finding.cure
 
 
 def test_too_low_limits_of_inotify_are_said_with_the_command_that_raises_them(tmp_path: Path) -> None:
