@@ -21,7 +21,8 @@ _HELP = """\
 Makes the folder of your activities with its marker, and a config that you can edit.
 
 Asks what it needs to know; options answer beforehand, and --yes takes the default for the rest.
-Nothing that is there already is overwritten: given again, it makes what is missing.
+Nothing that is there already is overwritten: given again, it makes what is missing, and where its options
+differ from the config it says so and changes nothing.
 """
 _MAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+")
 SCHEMA_NAME = "activity.schema.json"
@@ -73,12 +74,23 @@ def _agreed(args: argparse.Namespace, shell: Shell) -> Wishes:
     from config.zone import system_zone
 
     config = shell.config()
-    if args.store and _folder(args.store) != config.store.absolute():
+    zone = config.timezone or system_zone(shell.env)
+    differing = [
+        f"{key}: {said or 'nothing'}"
+        for key, said, differs in (
+            ("store", str(config.store), args.store and _folder(args.store) != config.store.absolute()),
+            ("owner", config.owner, args.owner and args.owner.casefold() != config.owner.casefold()),
+            ("timezone", zone, args.timezone and args.timezone != zone),
+            ("shared", "false", args.shared and not config.shared),
+        )
+        if differs
+    ]
+    if differing:
         raise UsageError(
-            f"{shell.places.config} is there already, with the store {config.store}.",
+            f"{shell.places.config} is there already, and says {', '.join(differing)}.",
             what_to_do="Edit it, or make another one with --config FILE and --state DIR.",
         )
-    return Wishes(config.store, config.owner, config.timezone or system_zone(shell.env), config.shared)
+    return Wishes(config.store, config.owner, zone, config.shared)
 
 
 def _wishes(args: argparse.Namespace, shell: Shell) -> Wishes:

@@ -48,6 +48,8 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
     path = _write(config, args, _day(args.date, shell))
     shell.out.line(str(path))
     shell.out.flush()
+    if not args.date:
+        shell.err.line("It is unscheduled, and not synced before it has a `due_date`.")
     if args.no_edit or not (sys.stdin.isatty() and shell.out.terminal) or not _edit(path, shell):
         return Exit.DONE
     from daemon.cli.check import look_over, report, rules_of

@@ -84,6 +84,23 @@ def test_a_config_with_another_store_is_not_overwritten(datebook, tmp_path):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--owner", "you@example.com"), "owner: me@example.com"),
+        (("--timezone", "Asia/Tokyo"), "timezone: Europe/Helsinki"),
+        (("--shared",), "shared: false"),
+    ],
+)
+def test_options_that_differ_from_the_config_are_answered_and_not_ignored(datebook, tmp_path, options, word):
+    datebook(*INIT)
+    before = tree(tmp_path)
+    done = datebook("init", *options, "--yes")
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr
+    assert "Edit it" in done.stderr
+    assert tree(tmp_path) == before
+
+
 def test_a_store_whose_disk_is_missing_gets_no_new_marker(datebook, tmp_path):
     datebook(*INIT)
     (tmp_path / "state" / "journal.db").touch()
@@ -162,6 +179,7 @@ def test_new_without_a_date_is_unscheduled_and_takes_no_taken_name(datebook, tmp
     first = datebook("new", "task", "Write", "to", "Änna").stdout.strip()
     second = datebook("new", "task", "Write to Änna").stdout.strip()
     assert (first, second) == (str(tmp_path / "D/write-to-änna.yaml"), str(tmp_path / "D/write-to-änna-2.yaml"))
+    assert "not synced" in datebook("new", "task", "Write to Änna").stderr
     assert "subject: Write to Änna\n" in Path(first).read_text()
 
 
