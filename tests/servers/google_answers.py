@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from tests.servers.google_bodies import Rewriting, uid_of
-from tests.servers.null_dav import Answer, Collection, Item
+from tests.servers.google_bodies import Rewriting
+from tests.servers.google_engine import Shelf
+from tests.servers.null_dav import Answer, Item
 
 ROOT = "/caldav/v2/"
 BARE = b'<?xml version="1.0" encoding="UTF-8"?>\n<D:error xmlns:D="DAV:"/>\n'
@@ -29,6 +31,9 @@ class Manners:
     page: int = 0  # members in one answer to sync-collection
     bogus_token: int = 403  # the answer to a token that has expired
     empty_token: int = 400  # the answer to sync-collection without a token
+    refuses_old_series: bool = True  # 409 to a PUT of a series with a SEQUENCE lower than that which is there
+    takes_tasks: bool = False  # VTODO
+    makes_calendars: bool = False  # MKCALENDAR
     tells_tokens: bool = True  # PROPFIND knows DAV:sync-token
 
 
@@ -42,14 +47,22 @@ class Mail:
 
 
 @dataclass
-class GoogleCalendar(Collection):
-    """One calendar. `id` is a mail address; `conflicts` answer 409 to PUT so many times; `ghosts` answer 404."""
+class GoogleCalendar(Shelf):
+    """One calendar. `name` is its id, a mail address; `conflicts` answer 409 to PUT so many times.
 
+    `ghosts` are listed and answer 404; `untold` are there, and the feed of changes does not tell of them yet.
+    """
+
+    label: str = ""
+    ticked: bool = True
     spent: set[str] = field(default_factory=set)
     conflicts: dict[str, int] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)  # UIDs to which PUT answers a bare 403
     ghosts: set[str] = field(default_factory=set)
-    ticked: bool = True
+    untold: set[str] = field(default_factory=set)
+    newest: str = '"0"'  # the ETag of the last change, which is its getctag
+    secret: str = field(default_factory=lambda: secrets.token_hex(4))
+    pages: dict[str, tuple[list[str], str]] = field(default_factory=dict)  # what is left of long answers, by token
     edits: int = 0
 
     @property
@@ -57,15 +70,24 @@ class GoogleCalendar(Collection):
         """Where its events are."""
         return f"{ROOT}{self.name}/events/"
 
-    def token(self, at: int | None = None) -> str:
-        """A sync token: a path, as Google's are."""
-        return f"{self.path}sync/{self.secret}.{len(self.log) if at is None else at}"
+    def token(self, inner: str = "") -> str:
+        """A sync token: a path, as Google's are; that of now, or the one that stands for an inner one."""
+        return f"{self.path}sync/{self.secret}.{inner or self.now()}"
 
-    def keep(self, name: str, body: bytes, etag: str) -> None:
-        """Store a body under an ETag."""
-        self.put(name, body)
-        self.items[name] = Item(etag, body, uid_of(body).encode())
-        self.spent.discard(uid_of(body))
+    def told(self, token: str, page: int) -> tuple[list[str], str, bool] | None:
+        """What changed since a token, in pages: names, the next token, whether there is more; None: it has expired."""
+        before, _, inner = token.rpartition(".")
+        if before != self.token("-").rpartition(".")[0]:
+            return None
+        found = self.pages.get(inner) or self.since(inner)
+        if found is None:
+            return None
+        names, end = found
+        if page and len(names) > page:
+            rest = f"page{len(self.pages)}"
+            self.pages[rest] = names[page:], end
+            return names[:page], self.token(rest), True
+        return names, self.token(end), False
 
 
 def name_of_uid(uid: str) -> str:
@@ -76,9 +98,8 @@ def _unescaped(text: str) -> str:
     return text.replace("\\,", ",").replace("\\;", ";").replace("\\\\", "\\")
 
 
-def entry(calendar: GoogleCalendar, name: str, *, inline: bool, listed: bool = False) -> bytes:
+def entry(calendar: GoogleCalendar, name: str, item: Item | None, *, inline: bool, listed: bool = False) -> bytes:
     """One item of a multistatus; a ghost is listed, and not found when it is asked for."""
-    item = calendar.items.get(name)
     if item is None or (name in calendar.ghosts and not listed):
         return _member(calendar, name, status="404 Not Found")
     props = f"<D:getetag>{escape(item.etag)}</D:getetag>"

@@ -79,6 +79,11 @@ def organizer_of(body: bytes) -> str:
     return next((match.group(1).lower() for line in lines if (match := _MAIL.search(line))), "")
 
 
+def sequence_of(body: bytes) -> int:
+    """The SEQUENCE of the first event; 0 without one."""
+    return int(next((line.partition(":")[2] for line in unfolded(body) if name_of(line) == "SEQUENCE"), "0"))
+
+
 def rewritten(body: bytes, before: bytes | None, now: datetime, how: Rewriting, calendar: str) -> bytes:
     """The body as Google keeps it."""
     made = next((line for line in unfolded(before or b"") if name_of(line) == "CREATED"), "")

@@ -1,14 +1,13 @@
 """Google Calendar's CalDAV as its users meet it, with its OAuth beside it: `python -m tests.servers.google_persona`.
 
-The storage and the change log are those of `null_dav`; in front of them stand Google's manners, each of
-which can be switched (`Manners`). `mails` is what Google would have mailed. The layout is Google's:
+Behind it is a real CalDAV engine, a Radicale; in front of that stand Google's manners, each of which can be
+switched (`Manners`). `mails` is what Google would have mailed. The layout is Google's:
 `/caldav/v2/ID/user`, `/caldav/v2/ID/` (home), `/caldav/v2/ID/events/`.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 import sys
 import threading
@@ -16,7 +15,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import TracebackType
-from typing import Any, Self
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
@@ -33,13 +31,14 @@ from tests.servers.google_answers import (
     name_of_uid,
     principal_of,
 )
-from tests.servers.google_bodies import EPOCH, attendees_of, organizer_of, rewritten, uid_of
+from tests.servers.google_bodies import EPOCH, attendees_of, organizer_of, rewritten, sequence_of, uid_of
+from tests.servers.google_engine import Engine
 from tests.servers.google_oauth import SCOPE, GoogleOAuth, Grant
+from tests.servers.in_thread import InThread
 from tests.servers.null_dav import (
     _HREF,
     _TOKEN,
     Answer,
-    Connection,
     Item,
     Request,
     _error,
@@ -50,55 +49,29 @@ from tests.servers.null_dav import (
 ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT"
 
 
-class GooglePersona:
+class GooglePersona(InThread):
     """The server. `clock` gives its time; turn `manners`, `oauth` and `limits` while it runs."""
 
     def __init__(
         self, *, port: int = 0, clock: Callable[[], datetime] | None = None, manners: Manners | None = None
     ) -> None:
+        super().__init__(port)
         self.clock = clock or (lambda: datetime.now(UTC))
         self.manners = manners or Manners()
         self.oauth = GoogleOAuth(self.clock)
-        self.calendars = {self.oauth.user: GoogleCalendar(self.oauth.user, "Me")}
+        self.engine = Engine()
+        self.calendars = {self.oauth.user: GoogleCalendar(self.engine, self.oauth.user, label="Me")}
         self.mails: list[Mail] = []
         self.log: list[tuple[str, str]] = []
         self.bodies: list[bytes] = []  # what was PUT, as it came
         self.limits: list[tuple[str, str]] = []  # (method or "", form) of the next refusals
         self.api_enabled = True
-        self.counts: dict[str, int] = {}
-        self.latency = 0.0
-        self.port = port
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    # Life --------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(30)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server: Any = self
-        listener = self._loop.run_until_complete(
-            self._loop.create_server(lambda: Connection(server), "127.0.0.1", self.port)
-        )
-        self.port = int(listener.sockets[0].getsockname()[1])
-        self._ready.set()
-        self._loop.run_forever()
-        listener.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+        super().__exit__(kind, error, trace)
+        self.engine.close()
 
     @property
     def url(self) -> str:
@@ -113,25 +86,24 @@ class GooglePersona:
     def make_calendar(self, name: str, *, label: str = "", ticked: bool = True) -> GoogleCalendar:
         """Another calendar, as its user makes it in the web page."""
         id_ = name if "@" in name else f"{name}@group.calendar.google.com"
-        self.calendars[id_] = GoogleCalendar(id_, label or name, ticked=ticked)
+        self.calendars[id_] = GoogleCalendar(self.engine, id_, label=label or name, ticked=ticked)
         return self.calendars[id_]
 
     def web(self, body: bytes, calendar: GoogleCalendar | None = None) -> str:
         """What somebody makes or edits in Google's web page; the path of its resource. It mails nobody here."""
         calendar = calendar or self.primary
         name = name_of_uid(uid_of(body))
-        self._keep(calendar, name, body)
+        assert self._keep(calendar, name, body), body
         return calendar.path + name
 
     def web_delete(self, uid: str, calendar: GoogleCalendar | None = None) -> None:
         """Delete an event in the web page."""
         calendar = calendar or self.primary
-        calendar.delete(name_of_uid(uid))
-        calendar.spent.add(uid)
+        self._drop(calendar, name_of_uid(uid), uid)
 
     def body(self, uid: str, calendar: GoogleCalendar | None = None) -> bytes | None:
         """The event with a UID, as Google keeps it; None: there is none."""
-        item = (calendar or self.primary).items.get(name_of_uid(uid))
+        item = (calendar or self.primary).get(name_of_uid(uid))
         return item.body if item else None
 
     def limit(self, form: str, *, times: int = 1, method: str = "") -> None:
@@ -147,7 +119,8 @@ class GooglePersona:
 
     def handle(self, request: Request) -> Answer:
         """Answer one request."""
-        answer = self.oauth.handle(request) or self._caldav(request)
+        with self.engine.lock:
+            answer = self.oauth.handle(request) or self._caldav(request)
         answer.headers.setdefault("Date", format_datetime(self.clock(), usegmt=True))
         return answer
 
@@ -172,6 +145,9 @@ class GooglePersona:
                 return self._report(request)
             case "GET" | "PUT" | "DELETE":
                 return self._item(request)
+            case "MKCALENDAR" if self.manners.makes_calendars:
+                self.make_calendar(unquote(request.path).removeprefix(ROOT).partition("/")[0])
+                return Answer(201)
         return Answer(405, b"", {"Allow": ALLOW})
 
     def _limited(self, method: str) -> Answer | None:
@@ -198,7 +174,7 @@ class GooglePersona:
                 return self._put(calendar, name, request)
             case "DELETE":
                 return self._delete(calendar, name, request)
-        item = calendar.items.get(name)
+        item = calendar.get(name)
         if item is None or name in calendar.ghosts:
             return Answer(404)
         kind = "text/calendar; component=vevent; charset=UTF-8"
@@ -209,11 +185,11 @@ class GooglePersona:
         self.bodies.append(request.body)
         if not request.body.startswith(b"BEGIN:VCALENDAR") or not uid:
             return bare(400)
-        if b"BEGIN:VTODO" in request.body or uid in calendar.refused:
+        if (b"BEGIN:VTODO" in request.body and not manners.takes_tasks) or uid in calendar.refused:
             return bare(403)
         if manners.renames:
             name = name_of_uid(uid)
-        current = calendar.items.get(name)
+        current = calendar.get(name)
         expected = request.headers.get("if-match")
         if expected is not None and (current is None or expected != current.etag):
             return bare(412)
@@ -221,28 +197,44 @@ class GooglePersona:
             return bare(412)
         if current is None and uid in calendar.spent and manners.spent_uid:
             return bare(manners.spent_uid)
-        if current is not None and self._conflicts(calendar, uid):
+        if current is not None and (self._conflicts(calendar, uid) or self._is_outdated(request.body, current.body)):
             return bare(409)
         if current is not None and organizer_of(current.body) not in {"", organizer_of(request.body)}:
             return bare(403)
+        etag = self._keep(calendar, name, request.body, current)
+        if not etag:
+            return bare(400)
         self._mail("update" if current else "invitation", calendar, uid, request.body, current)
-        etag = self._keep(calendar, name, request.body)
         headers = {} if manners.silent_put else {"ETag": etag}
         if current is not None:
             return Answer(204, b"", headers | {"Schedule-Tag": etag})
         location = f"http://127.0.0.1:{self.port}{quote(calendar.path, safe='/')}{name}"
         return Answer(201, b"", headers | {"Location": location})
 
-    def _keep(self, calendar: GoogleCalendar, name: str, body: bytes) -> str:
+    def _keep(self, calendar: GoogleCalendar, name: str, body: bytes, current: Item | None = None) -> str:
+        """Store an event as Google has it; its new ETag, "" where the engine does not take it."""
         now, manners = self.clock(), self.manners
-        current = calendar.items.get(name)
         if manners.rewriting is not None:
-            body = rewritten(body, current.body if current else None, now, manners.rewriting, calendar.label)
+            before = current or calendar.get(name)
+            body = rewritten(body, before.body if before else None, now, manners.rewriting, calendar.label)
         calendar.edits += 1
         extra = "" if manners.coarse_etags else f"-{calendar.edits}"
         etag = f'"{int(now.timestamp()) + EPOCH}{extra}"'
-        calendar.keep(name, body, etag)
+        if calendar.keep(name, body, etag) >= 300:
+            return ""
+        calendar.newest = etag
+        calendar.spent.discard(uid_of(body))
         return etag
+
+    def _drop(self, calendar: GoogleCalendar, name: str, uid: str) -> None:
+        calendar.delete(name)
+        calendar.newest = f'"{int(self.clock().timestamp()) + EPOCH}"'
+        calendar.spent.add(uid)
+
+    def _is_outdated(self, body: bytes, current: bytes) -> bool:
+        """Whether this is an edit of a series as it was before."""
+        is_series = b"\nRRULE" in current and self.manners.refuses_old_series
+        return is_series and sequence_of(body) < sequence_of(current)
 
     def _conflicts(self, calendar: GoogleCalendar, uid: str) -> bool:
         left = calendar.conflicts.get(uid, 0)
@@ -251,15 +243,14 @@ class GooglePersona:
         return left > 0
 
     def _delete(self, calendar: GoogleCalendar, name: str, request: Request) -> Answer:
-        item = calendar.items.get(name)
+        item = calendar.get(name)
         if item is None:
             return Answer(404)
         expected = request.headers.get("if-match")
         if not self.manners.ignores_if_match_on_delete and expected not in {None, item.etag}:
             return bare(412)
         self._mail("cancellation", calendar, item.uid.decode(), b"", item)
-        calendar.delete(name)
-        calendar.spent.add(item.uid.decode())
+        self._drop(calendar, name, item.uid.decode())
         return Answer(204)
 
     def _mail(self, kind: str, calendar: GoogleCalendar, uid: str, body: bytes, current: Item | None) -> None:
@@ -288,22 +279,22 @@ class GooglePersona:
         if path == f"{own}inbox/":
             return _multistatus([_response(path, "<D:resourcetype><D:collection/></D:resourcetype>")])
         calendar, name = self._place(request.path)
-        if calendar is None or (name and name not in calendar.items):
+        item = calendar.get(name) if calendar is not None and name else None
+        if calendar is None or (name and item is None):
             return gdata(404, "notFound")
         if name:
-            return _multistatus([entry(calendar, name, inline=False)])
-        entries = (entry(calendar, item, inline=False) for item in calendar.items if deep)
+            return _multistatus([entry(calendar, name, item, inline=False)])
+        entries = [entry(calendar, each, item, inline=False) for each, item in calendar.items.items()] if deep else []
         return _multistatus([self._calendar(calendar), *entries])
 
     def _calendar(self, calendar: GoogleCalendar) -> bytes:
         token = f"<D:sync-token>{calendar.token()}</D:sync-token>" if self.manners.tells_tokens else ""
-        newest = max((item.etag for item in calendar.items.values()), default='"0"')
         reports = ("D:sync-collection", "C:calendar-multiget", "C:calendar-query")
         listed = "".join(f"<D:supported-report><D:report><{name}/></D:report></D:supported-report>" for name in reports)
         return _response(
             calendar.path,
             f"<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>{token}"
-            f"<D:displayname>{escape(calendar.label)}</D:displayname><S:getctag>{escape(newest)}</S:getctag>"
+            f"<D:displayname>{escape(calendar.label)}</D:displayname><S:getctag>{escape(calendar.newest)}</S:getctag>"
             '<C:supported-calendar-component-set><C:comp name="VEVENT"/></C:supported-calendar-component-set>'
             f"<D:supported-report-set>{listed}</D:supported-report-set>",
         )
@@ -316,25 +307,26 @@ class GooglePersona:
             return self._sync(calendar, request)
         if b"calendar-multiget" in request.body:
             names = [self._place(href.decode())[1] for href in _HREF.findall(request.body)]
-            return _multistatus(entry(calendar, each, inline=True) for each in names)
+            found = calendar.several(names)
+            return _multistatus(entry(calendar, each, found.get(each), inline=True) for each in names)
         # Whatever the filter says: the whole calendar.
         inline = b"calendar-data" in request.body
-        return _multistatus(entry(calendar, each, inline=inline, listed=True) for each in calendar.items)
+        items = calendar.items.items()
+        return _multistatus(entry(calendar, each, item, inline=inline, listed=True) for each, item in items)
 
     def _sync(self, calendar: GoogleCalendar, request: Request) -> Answer:
         token = match.group(1).decode() if (match := _TOKEN.search(request.body)) else ""
-        before, _, place = token.rpartition(".")
         if not token:
             return bare(self.manners.empty_token)
-        if before != calendar.token(0).rpartition(".")[0] or not place.isdigit():
+        told = calendar.told(token, self.manners.page)
+        if told is None:
             return _error(self.manners.bogus_token, "<D:valid-sync-token/>")
-        start, end, more = int(place), len(calendar.log), b""
-        if self.manners.page and end - start > self.manners.page:
-            end = start + self.manners.page
-            more = _response(calendar.path, status="507 Insufficient Storage")
-        names = dict.fromkeys(calendar.log[start:end])
-        members = [entry(calendar, each, inline=b"calendar-data" in request.body, listed=True) for each in names]
-        return _multistatus(members, more + f"<D:sync-token>{calendar.token(end)}</D:sync-token>".encode())
+        names, after, is_more = told
+        names = [each for each in names if each not in calendar.untold]
+        items, inline = calendar.several(names), b"calendar-data" in request.body
+        members = [entry(calendar, each, items.get(each), inline=inline, listed=True) for each in names]
+        more = _response(calendar.path, status="507 Insufficient Storage") if is_more else b""
+        return _multistatus(members, more + f"<D:sync-token>{after}</D:sync-token>".encode())
 
 
 def main() -> None:
