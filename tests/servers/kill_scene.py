@@ -149,6 +149,7 @@ def set_up_first_sync(stage: Stage) -> None:
 
 def set_up_one_edit(stage: Stage) -> None:
     """One file was edited, and nothing else."""
+    stage.sync()
     (stage.store / "f.yaml").write_text(FILE.format(title="File"))
     stage.sync(2)
     edit_file(stage.store / "f.yaml", "File", "File edited")
@@ -157,6 +158,7 @@ def set_up_one_edit(stage: Stage) -> None:
 
 def set_up_series(stage: Stage) -> None:
     """Two series with changes in single instances: one changed in its file, one in the calendar."""
+    stage.sync()
     (stage.store / "f.yaml").write_text(FILE.format(title="File") + "repeat: FREQ=WEEKLY;COUNT=8\n")
     weekly = EVENT.format(uid="e", title="Event").replace("SUMMARY:", "RRULE:FREQ=WEEKLY;COUNT=8\r\nSUMMARY:")
     stage.dav.add("e.ics", weekly)
