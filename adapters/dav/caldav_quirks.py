@@ -39,6 +39,7 @@ class Quirks:
     read_batch: int = 100
     max_reminders: int | None = None
     holds: frozenset[Field] = HELD
+    may_drop: frozenset[Field] = frozenset()  # nobody knows whether they survive a PUT
 
     def capabilities(self) -> Capabilities:
         """The same for the core, which knows no CalDAV."""
@@ -47,6 +48,7 @@ class Quirks:
             read_batch=self.read_batch,
             holds=self.holds,
             max_reminders=self.max_reminders,
+            may_drop=self.may_drop,
             suppresses_mail=self.suppresses_mail,
             versions_creates=self.conditional_create,
             # Where the ETag is only read before, a change in between is overtaken.

@@ -152,6 +152,7 @@ class Capabilities:
     suppresses_mail: bool = False  # proven: a write without `notify` mails nobody
     versions_creates: bool = True  # a create over an existing item is refused (If-None-Match)
     versions_deletes: bool = True  # a delete of a changed item is refused (If-Match on DELETE)
+    may_drop: frozenset[Field] = frozenset()  # what a write of them left out, the service may not have kept
     edits_instances: bool = True  # single instances of a series can be changed
 
 

@@ -6,6 +6,7 @@ that what its user edits between the crash and the restart is an edit and no con
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from daemon.clock import Clock
 from daemon.core.errors import Refused, Unreadable
 from daemon.core.fields import equal
 from daemon.core.merge import advance
-from daemon.core.model import Base, Key, Patch, View
+from daemon.core.model import Base, Blank, Field, Half, Key, Pair, Patch, View
 from daemon.core.plan import Side
 from daemon.core.store import Failed, Folder, Gone, Reading, Seen, Store
 from daemon.engine.record import Recorder
@@ -86,17 +87,17 @@ class Settler:
 
     def _ask(self, intent: Intent, store: Store) -> None:
         if intent.kind == "create":
-            self._created(intent, store.find(intent.uid, intent.token))
+            self._created(intent, store.find(intent.uid, intent.token), store.capabilities.may_drop)
         else:
             self._changed(intent, store)
 
-    def _created(self, intent: Intent, reading: Reading | None) -> None:
+    def _created(self, intent: Intent, reading: Reading | None, may_drop: frozenset[Field]) -> None:
         if isinstance(reading, Failed):
             raise reading.error
         with self.journal.turn():
             file = self.journal.files.get(intent.file) if intent.file is not None else None
             if isinstance(reading, Seen) and file is not None:
-                agrees = encoding.load_pairs(intent.agrees)
+                agrees = _kept(encoding.load_pairs(intent.agrees), reading.activity.view, may_drop)
                 overlay = encoding.load_patch(intent.overlay or "{}")
                 now = self.clock.now().timestamp()
                 self.journal.events.saw(intent.route, [reading], now, backlog=False)
@@ -123,7 +124,7 @@ class Settler:
             if isinstance(reading, Gone):
                 self._found_gone(intent, event)
             else:
-                self._found(intent, event, reading)
+                self._found(intent, event, reading, store.capabilities.may_drop)
             self.journal.intents.drop([intent.token])
 
     def _found_gone(self, intent: Intent, event: EventRow) -> None:
@@ -135,7 +136,7 @@ class Settler:
         else:
             self.journal.events.gone(intent.route, event.remote)
 
-    def _found(self, intent: Intent, event: EventRow, seen: Seen) -> None:
+    def _found(self, intent: Intent, event: EventRow, seen: Seen, may_drop: frozenset[Field]) -> None:
         """It is there. An update was carried out if what is there says what was meant."""
         before = dict(event.activity.view)
         self.journal.events.saw(intent.route, [seen], self.clock.now().timestamp(), backlog=False)
@@ -149,7 +150,7 @@ class Settler:
         all_done = len(done) == len(meant)
         agrees = encoding.load_pairs(intent.agrees)
         moved = agrees if all_done else {key: pair for key, pair in agrees.items() if key in done}
-        base = advance(event.base or Base(), moved)
+        base = advance(event.base or Base(), _kept(moved, seen.activity.view, may_drop))
         if all_done:
             base = replace(base, overlay=encoding.load_patch(intent.overlay or "{}"))
         self.journal.events.agree(event.id, base)
@@ -161,6 +162,23 @@ class Settler:
         file = self.journal.files.get(intent.file) if intent.file is not None else None
         record = Recorder(intent.route, self.journal, self.clock)
         record.history(file, Side.CALENDAR, action, "user", intent.reason, before, after, raw, uid=uid)
+
+
+def _kept(agrees: Mapping[Key, Pair], there: View, may_drop: frozenset[Field]) -> dict[Key, Pair]:
+    """What is agreed, where the calendar has no half of what the service did not keep, as far as one can see.
+
+    Whether somebody has taken it away since can't be told from that: then both sides keep what they have.
+    """
+    return {
+        key: Pair(pair.file, Blank.UNHELD) if _is_dropped(key, pair.calendar, there, may_drop) else pair
+        for key, pair in agrees.items()
+    }
+
+
+def _is_dropped(key: Key, sent: Half, there: View, may_drop: frozenset[Field]) -> bool:
+    if key.field not in may_drop or isinstance(sent, Blank):
+        return False
+    return not equal(key, there.get(key), sent)
 
 
 def _done(meant: Patch, before: View, now: View) -> list[Key]:
