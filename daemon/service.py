@@ -18,11 +18,12 @@ import structlog
 
 from config.load import load
 from config.places import Places, make_state
-from daemon.app import App, bind, build, open_journal, set_connected
+from daemon.app import App, bind, build, disconnected_routes, open_journal, set_connected
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control.control_server import ControlServer
-from daemon.core.errors import ConfigError, DatebookError, JournalError, UsageError
+from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, UsageError
+from daemon.core.policy import Route
 from daemon.journal import Journal
 from daemon.lock import hold_state, hold_store
 from daemon.logs import log_faults, set_up_logs, under_systemd
@@ -35,13 +36,14 @@ from daemon.orders.leaving import leave_failure
 from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
 from daemon.status import (
+    AccountStatus,
     CalendarState,
     CalendarStatus,
     Problem,
     Status,
     health,
 )
-from daemon.status.standing import standing
+from daemon.status.standing import disconnected, standing
 from daemon.status.status_file import write_status
 from daemon.thrift import give_memory_back
 from daemon.upkeep import Upkeep
@@ -65,12 +67,13 @@ class Service:
     config_problem: Problem | None = None
     _store_at_start: tuple[int, int] | None = None
     _to_restart: bool = False
+    _lost: JournalLost | None = None
     _reporting: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._store_at_start = _identity(self.app.config.store)
         self.progress = Progress(self.clock.monotonic, limit=_patience(os.environ))
-        hooks = Hooks(self.report, self.reload, self._has_new_secret, random.random)
+        hooks = Hooks(self.report, self.reload, self._has_new_secret, random.random, self._may_go_on)
         notifier = Notifier(os.environ)
         self.app = self._with_syncer(self.app)
         self.loop = Loop(self._setup(), hooks, clock=self.clock, progress=self.progress, notifier=notifier)
@@ -101,7 +104,7 @@ class Service:
         return self.app.accounts.has_new_secret(account)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT. Raises JournalLost when the journal was taken away meanwhile."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.loop.stop())
         signal.signal(signal.SIGHUP, lambda *_: self.loop.ask_reload())
@@ -111,6 +114,8 @@ class Service:
             _log.info("started", pid=os.getpid(), calendars=len(self.app.config.routes))
             late = self.loop.run()
         self.watcher.stop()
+        if self._lost is not None:
+            raise self._lost
         _log.info("stopped")
         return 1 if late or self._to_restart else 0
 
@@ -162,8 +167,19 @@ class Service:
             self.watcher.start()
         return self._setup()
 
+    def _may_go_on(self) -> bool:
+        """Not without a journal: what is sent then is remembered nowhere, and would be sent again."""
+        if self._lost is None:
+            try:
+                self.journal.check_in_place()
+            except JournalLost as error:
+                self._lost = error
+        return self._lost is None
+
     def report(self, report: Report) -> None:
         """Write the status file."""
+        if not self._may_go_on():
+            return  # whoever ends the program says why
         self._keep_up()
         if self._is_shut_out() and not self._to_restart:
             self._to_restart = True
@@ -202,7 +218,9 @@ class Service:
     def status(self, report: Report) -> Status:
         """Everything that the status file says."""
         app = self.app
-        now = standing(self.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+        away = disconnected_routes(app.routes, self.journal)
+        seen = app.engine.eyes.problems.values()
+        now = standing(self.journal, app.config.routes, str(app.config.store), seen, away=away)
         problems = (*filter(None, (self.config_problem, self._watch_problem())), *now.problems)
         calendars = {name: _calendar(calendar, report, name) for name, calendar in now.calendars.items()}
         store = now.store
@@ -215,8 +233,8 @@ class Service:
             updated=self.clock.now(),
             store=store,
             accounts={
-                name: replace(account, token_expires=app.accounts.token_expires(name))
-                for name, account in report.accounts.items()
+                name: disconnected(name, calendars, replace(account, token_expires=app.accounts.token_expires(name)))
+                for name, account in {**_unheard(away), **report.accounts}.items()
             },
             calendars=calendars,
             problems=problems,
@@ -225,10 +243,15 @@ class Service:
         return replace(status, state=health(report.life, status))
 
 
+def _unheard(away: Mapping[str, Route]) -> Mapping[str, AccountStatus]:
+    """The accounts of which the loop knows nothing, because they are disconnected."""
+    return {route.account: AccountStatus() for route in away.values()}
+
+
 def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarStatus:
     """What the journal knows of a route, under what the loop knows of it."""
     route = report.routes.get(name)
-    if route is None:
+    if route is None or calendar.state is CalendarState.DISCONNECTED:
         return calendar
     state = route.state
     if state is CalendarState.OK and (calendar.held or calendar.conflicts or calendar.blocked):

@@ -19,6 +19,7 @@
     |  |- Unreadable             a file or event cannot be understood: quarantine     (.path .line .column .cure)
     |  |- Held                   an editor holds the file open: write it later        (.path .by)
     |  '- JournalError           the memory is damaged: touch nothing, rebuild
+    |     '- JournalLost         the journal was taken away while it was open: end         (.what_to_do)
     |- ConfigError               everything wrong with the file, at once              (.problems)
     '- UsageError                the command was called in a way it can't mean        (.what_to_do)
 
@@ -157,6 +158,14 @@ class Held(SyncError):
 
 class JournalError(SyncError):
     """The journal is damaged or not ours: touch nothing, rebuild."""
+
+
+class JournalLost(JournalError):
+    """The journal was removed or replaced while it was open: what is remembered now is remembered nowhere."""
+
+    what_to_do = (
+        "Start Datebook again: from the files and the calendars it makes a new journal, with no write to either side."
+    )
 
 
 @dataclass(frozen=True, slots=True)

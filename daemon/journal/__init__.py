@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.core.errors import JournalError
+from daemon.core.errors import JournalError, JournalLost
 from daemon.journal import encoding, schema
 from daemon.journal.events import Events
 from daemon.journal.files import Files
@@ -52,6 +52,7 @@ class Journal:
             self._db = _open(path)
         finally:
             os.umask(old_mask)
+        self._identity = _identity(path)
         self.files = Files(self._db)
         self.events = Events(self._db)
         self.intents = Intents(self._db)
@@ -65,7 +66,10 @@ class Journal:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One transaction, or a part of the one that is open: all of it is kept, or nothing."""
+        """One transaction, or a part of the one that is open: all of it is kept, or nothing.
+
+        Raises JournalLost where it was kept in a file that nobody will find again.
+        """
         with self._lock:
             if self._depth:
                 yield
@@ -79,10 +83,16 @@ class Journal:
                     self._db.execute("ROLLBACK")
                     raise
                 self._db.execute("COMMIT")
+                self.check_in_place()
             except sqlite3.DatabaseError as error:
                 raise _translated(error, self.path) from error
             finally:
                 self._depth = 0
+
+    def check_in_place(self) -> None:
+        """Whether the file that is open is still the one at its path. Raises JournalLost."""
+        if _identity(self.path) != self._identity:
+            raise JournalLost(f"The journal {self.path} was removed or replaced while it was in use.")
 
     def get_meta(self, key: str) -> str | None:
         """A fact about the whole journal."""
@@ -170,6 +180,15 @@ class Journal:
         """Fold the log in and let go."""
         with self._lock:
             self._db.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands there: device and inode; None: there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  asked for with each turn: a third of the time
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _open(path: Path) -> sqlite3.Connection:

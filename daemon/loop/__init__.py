@@ -58,13 +58,15 @@ class Hooks:
     `report` is called on the loop's thread, at each change of state and every 30 s. `reload` reads the
     config again, swaps the watcher if the store has another place, and answers with the new setup, or
     None to go on with the old one. `has_new_secret` says whether an account's password or token source
-    gives something new; it may block. `draw` gives a random number in [0, 1).
+    gives something new; it may block. `draw` gives a random number in [0, 1). `may_go_on` is asked at
+    least every few seconds; when it says no, the loop ends as after `stop`.
     """
 
     report: Callable[[Report], None]
     reload: Callable[[], Setup | None]
     has_new_secret: Callable[[str], bool]
     draw: Callable[[], float]
+    may_go_on: Callable[[], bool] = lambda: True
 
 
 class Loop:
@@ -145,7 +147,7 @@ class Loop:
         """Run until `stop`. Returns the names of the threads that did not end in time, none as a rule."""
         self._start_threads()
         while True:
-            if self._take_order():
+            if self._take_order() or not self._hooks.may_go_on():
                 return self._end()
             self.tick()
 
