@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from adapters.ics.content_lines import Component, component, line
-from adapters.ics.ics_fields import Reader, properties_of
+from adapters.ics.ics_fields import Reader
 from adapters.ics.ics_lines import add, put
 from adapters.ics.ics_local import DONE_LINE, local_lines
 from adapters.ics.ics_patch import Patcher, put_uid
+from adapters.ics.ics_properties import properties_of
 from adapters.ics.ics_series import Series, load
 from adapters.ics.ics_split import join, split
 from adapters.ics.ics_values import escape, unescape, write_moment

@@ -9,15 +9,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from adapters.ics.content_lines import Component, Line
+from adapters.ics.ics_alarms import reminders_of
+from adapters.ics.ics_people import guests_of
+from adapters.ics.ics_properties import Properties, properties_of, text_of, word_of
 from adapters.ics.ics_values import parse_duration, parse_moment, split_list, unescape
 from adapters.ics.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import (
     AllDay,
-    Answer,
     Busy,
     Field,
-    Guest,
     Priority,
     Privacy,
     Status,
@@ -28,7 +29,6 @@ from daemon.core.model import (
 from daemon.core.overlay import without_block
 from daemon.core.times import elapsed
 
-Properties = Mapping[bytes, Sequence[Line]]
 Fields = Mapping[Field, Value]
 
 
@@ -128,27 +128,6 @@ def _day(value: date) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def properties_of(component: Component) -> dict[bytes, list[Line]]:
-    """The lines of a component, by name."""
-    found: dict[bytes, list[Line]] = {}
-    for each in component.body:
-        if isinstance(each, Line):
-            found.setdefault(each.name, []).append(each)
-    return found
-
-
-def text_of(properties: Properties, name: bytes) -> str:
-    """A TEXT property; empty where it is missing or blank."""
-    if name not in properties:
-        return ""
-    text = unescape(properties[name][0].value)
-    return text if text.strip() else ""
-
-
-def _word(properties: Properties, name: bytes) -> str:
-    return properties[name][0].value.strip().upper() if name in properties else ""
-
-
 def _text_reader(name: bytes) -> Callable[[Properties], Value | None]:
     return lambda properties: text_of(properties, name) or None
 
@@ -181,7 +160,7 @@ _BUSY_WORDS = {"TENTATIVE": Busy.TENTATIVE, "OOF": Busy.OOF, "WORKINGELSEWHERE":
 
 def _busy(properties: Properties) -> Busy | None:
     """TRANSP leads: it is what programs edit. Microsoft's word says which kind of busy it is."""
-    shown, word = _word(properties, b"TRANSP"), _word(properties, b"X-MICROSOFT-CDO-BUSYSTATUS")
+    shown, word = word_of(properties, b"TRANSP"), word_of(properties, b"X-MICROSOFT-CDO-BUSYSTATUS")
     if shown == "TRANSPARENT":
         return Busy.ELSEWHERE if word == "WORKINGELSEWHERE" else Busy.FREE
     if not shown and word == "FREE":
@@ -196,7 +175,7 @@ _CLASSES = {"PUBLIC": Privacy.PUBLIC, "PRIVATE": Privacy.PRIVATE, "CONFIDENTIAL"
 
 def _privacy(properties: Properties) -> Privacy | None:
     """RFC 5545 section 3.8.1.3: a class that is not known counts as private."""
-    word = _word(properties, b"CLASS")
+    word = word_of(properties, b"CLASS")
     return _CLASSES.get(word, Privacy.PRIVATE) if word else None
 
 
@@ -204,81 +183,19 @@ _PRIORITIES = (None, *[Priority.HIGH] * 4, Priority.MEDIUM, *[Priority.LOW] * 4)
 
 
 def _priority(properties: Properties) -> Priority | None:
-    word = _word(properties, b"PRIORITY")
+    word = word_of(properties, b"PRIORITY")
     return _PRIORITIES[int(word)] if word.isdecimal() and len(word) == 1 else None
 
 
 def _status(properties: Properties) -> Status | None:
-    word = _word(properties, b"STATUS").lower()
+    word = word_of(properties, b"STATUS").lower()
     return Status(word) if word in {"confirmed", "tentative", "cancelled"} else None
-
-
-_ANSWERS = {answer.value.upper(): answer for answer in Answer}
-
-
-def address_of(line: Line) -> str:
-    """The lower-cased mail address of an ATTENDEE or ORGANIZER; "" where it has none."""
-    return _address(*line.parts())
-
-
-def _address(params: Mapping[str, str], value: str) -> str:
-    value = value.strip()
-    address = value[7:] if value[:7].lower() == "mailto:" else params.get("EMAIL", "") or value
-    address = address.strip().lower()
-    return address if "@" in address and "/" not in address else ""
-
-
-def guest_of(line: Line, organizer: str) -> Guest | None:
-    """The guest that an ATTENDEE or ORGANIZER line names; None: it has no mail address."""
-    params, value = line.parts()
-    email = _address(params, value)
-    if not email:
-        return None
-    name = " ".join(params.get("CN", "").split())
-    return Guest(
-        email,
-        "" if name.lower() in {email, f"mailto:{email}"} else name,
-        optional=params.get("ROLE", "").upper() in {"OPT-PARTICIPANT", "NON-PARTICIPANT"},
-        answer=_ANSWERS.get(params.get("PARTSTAT", "").upper(), Answer.NEEDS_ACTION),
-        organizer=email == organizer,
-    )
-
-
-def _guests(properties: Properties) -> frozenset[Guest] | None:
-    if b"ATTENDEE" not in properties and b"ORGANIZER" not in properties:
-        return None
-    organizers = properties.get(b"ORGANIZER", ())
-    organizer = address_of(organizers[0]) if organizers else ""
-    guests: dict[str, Guest] = {}
-    for line in (*properties.get(b"ATTENDEE", ()), *organizers[:1]):
-        guest = guest_of(line, organizer)
-        if guest:
-            guests.setdefault(guest.email, guest)
-    return frozenset(guests.values()) or None
 
 
 def categories_of(properties: Properties) -> list[str]:
     """The categories, in order."""
     names = (unescape(item).strip() for line in properties.get(b"CATEGORIES", ()) for item in split_list(line.value))
     return [name for name in names if name]
-
-
-def trigger_of(alarm: Component) -> timedelta | None:
-    """How long before the start an alarm goes off; None: it is no such reminder (absolute, after, by the end)."""
-    action, trigger = alarm.first(b"ACTION"), alarm.first(b"TRIGGER")
-    if not action or not trigger or action.value.strip().upper() not in {"DISPLAY", "EMAIL", "AUDIO"}:
-        return None
-    params, value = trigger.parts()
-    offset = parse_duration(value)
-    if offset is None or offset > timedelta() or params.get("RELATED", "START").upper() != "START":
-        return None
-    return -offset
-
-
-def reminders_of(component: Component) -> frozenset[timedelta]:
-    """The reminders of an event."""
-    triggers = (trigger_of(alarm) for alarm in component.components(b"VALARM"))
-    return frozenset(trigger for trigger in triggers if trigger is not None)
 
 
 _READERS: Mapping[Field, Callable[[Properties], Value | None]] = MappingProxyType(
@@ -291,7 +208,7 @@ _READERS: Mapping[Field, Callable[[Properties], Value | None]] = MappingProxyTyp
         Field.PRIVATE: _privacy,
         Field.PRIORITY: _priority,
         Field.STATUS: _status,
-        Field.ATTENDEES: _guests,
+        Field.ATTENDEES: guests_of,
     }
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from adapters.ics.ics_fields import Properties, text_of
+from adapters.ics.ics_properties import Properties, text_of
 from adapters.ics.ics_values import escape, parse_moment, write_date
 from daemon.core.errors import Unreadable
 from daemon.core.model import Local

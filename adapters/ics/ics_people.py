@@ -1,11 +1,57 @@
-"""Guests as ATTENDEE and ORGANIZER lines: those of guests who did not change stay byte for byte."""
+"""Guests as ATTENDEE and ORGANIZER lines, read and written: those who did not change stay byte for byte."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from adapters.ics.content_lines import Component, Line, ending_of, line, quoted_param
-from adapters.ics.ics_fields import address_of, guest_of
 from adapters.ics.ics_lines import add, drop, put, remove, with_params
+from adapters.ics.ics_properties import Properties
 from daemon.core.model import Answer, Guest
+
+_ANSWERS = {answer.value.upper(): answer for answer in Answer}
+
+
+def address_of(line: Line) -> str:
+    """The lower-cased mail address of an ATTENDEE or ORGANIZER; "" where it has none."""
+    return _address(*line.parts())
+
+
+def _address(params: Mapping[str, str], value: str) -> str:
+    value = value.strip()
+    address = value[7:] if value[:7].lower() == "mailto:" else params.get("EMAIL", "") or value
+    address = address.strip().lower()
+    return address if "@" in address and "/" not in address else ""
+
+
+def guest_of(line: Line, organizer: str) -> Guest | None:
+    """The guest that an ATTENDEE or ORGANIZER line names; None: it has no mail address."""
+    params, value = line.parts()
+    email = _address(params, value)
+    if not email:
+        return None
+    name = " ".join(params.get("CN", "").split())
+    return Guest(
+        email,
+        "" if name.lower() in {email, f"mailto:{email}"} else name,
+        optional=params.get("ROLE", "").upper() in {"OPT-PARTICIPANT", "NON-PARTICIPANT"},
+        answer=_ANSWERS.get(params.get("PARTSTAT", "").upper(), Answer.NEEDS_ACTION),
+        organizer=email == organizer,
+    )
+
+
+def guests_of(properties: Properties) -> frozenset[Guest] | None:
+    """Everybody on an event, by address; None: nobody is."""
+    if b"ATTENDEE" not in properties and b"ORGANIZER" not in properties:
+        return None
+    organizers = properties.get(b"ORGANIZER", ())
+    organizer = address_of(organizers[0]) if organizers else ""
+    guests: dict[str, Guest] = {}
+    for each in (*properties.get(b"ATTENDEE", ()), *organizers[:1]):
+        guest = guest_of(each, organizer)
+        if guest:
+            guests.setdefault(guest.email, guest)
+    return frozenset(guests.values()) or None
 
 
 def put_guests(component: Component, wanted: frozenset[Guest], *, agent: str = "") -> None:

@@ -12,8 +12,9 @@ from datetime import date, datetime
 from types import MappingProxyType
 
 from adapters.ics.content_lines import Component, parse
-from adapters.ics.ics_fields import Moment, Reader, properties_of, stamp_of
+from adapters.ics.ics_fields import Moment, Reader, stamp_of
 from adapters.ics.ics_local import is_done, local_of
+from adapters.ics.ics_properties import properties_of
 from adapters.ics.ics_values import unescape
 from adapters.ics.ics_zones import Zones
 from daemon.core.errors import Unreadable

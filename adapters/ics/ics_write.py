@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
-from adapters.ics.content_lines import Component, component, ending_of, line
-from adapters.ics.ics_fields import MEETING_URLS, categories_of, meeting_line, properties_of, trigger_of
+from adapters.ics.content_lines import Component, ending_of, line
+from adapters.ics.ics_alarms import put_reminders
+from adapters.ics.ics_fields import MEETING_URLS, categories_of, meeting_line
 from adapters.ics.ics_lines import add, drop, put, put_text, remove
-from adapters.ics.ics_values import escape, split_list, unescape, write_duration
+from adapters.ics.ics_properties import properties_of
+from adapters.ics.ics_values import escape, split_list, unescape
 from daemon.core.model import Busy, Field, Priority, Value
 
 NO_TITLE = "(no title)"
@@ -160,24 +161,6 @@ def put_categories(event: Component, wanted: frozenset[str], kind: str) -> None:
         event.body[event.body.index(last)] = line(f"{last.head}:{last.value},{text}", ending_of(event))
 
 
-def _reminders(event: Component, value: Value | None) -> None:
-    wanted = {each for each in value if isinstance(each, timedelta)} if isinstance(value, frozenset) else set()
-    there = [(alarm, trigger_of(alarm)) for alarm in event.components(b"VALARM")]
-    remove(event, [alarm for alarm, trigger in there if trigger is not None and trigger not in wanted])
-    summary = event.first(b"SUMMARY")
-    text = summary.value if summary else ""
-    for trigger in sorted(wanted - {trigger for _, trigger in there}):
-        event.body.append(_alarm(trigger, text, ending_of(event)))
-
-
-def _alarm(before: timedelta, text: str, ending: bytes) -> Component:
-    """RFC 5545 section 3.6.6: DISPLAY (in capitals: Google wants it so) with a text."""
-    alarm = component("VALARM", ending)
-    lines = ("ACTION:DISPLAY", f"DESCRIPTION:{text or 'Reminder'}", f"TRIGGER:{write_duration(-before)}")
-    alarm.body.extend(line(text, ending) for text in lines)
-    return alarm
-
-
 _SETTERS: Mapping[Field, Callable[[Component, Value | None], None]] = MappingProxyType(
     {
         Field.SUBJECT: _subject,
@@ -188,7 +171,7 @@ _SETTERS: Mapping[Field, Callable[[Component, Value | None], None]] = MappingPro
         Field.PRIVATE: _private,
         Field.PRIORITY: _priority,
         Field.BUSY: _busy,
-        Field.REMINDERS: _reminders,
+        Field.REMINDERS: put_reminders,
     }
 )
 PLAIN_FIELDS = tuple(_SETTERS)  # in the order in which a new event says them
