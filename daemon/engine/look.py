@@ -20,7 +20,7 @@ from daemon.core.routing import Choice
 from daemon.core.store import Failed, Folder, Gone, Look, Reading, Seen, Stamp
 from daemon.engine.identity import Registrar, Unsure
 from daemon.journal import Journal
-from daemon.journal.rows import EventRow, FileRow
+from daemon.journal.rows import EventRow, FileRow, LinkRow
 
 Router = Callable[[Activity, str | None, str | None], Choice]  # with the routes that `homes` tells
 LOOKED = "looked"  # set once the whole folder has been read
@@ -245,7 +245,7 @@ class FolderEyes:
         return frozenset(wake)
 
     def _choose(self, row: FileRow) -> set[str]:
-        links = self._journal.events.of_file(row.id)
+        links = self._journal.events.links(row.id)
         choice = self._router(row.activity, *homes(links))
         self._journal.files.belong(row.id, choice.route)
         wake = {link.route for link in links}
@@ -266,7 +266,7 @@ class FolderEyes:
         self._journal.files.settle(row.id, row.rev)
 
 
-def homes(links: Iterable[EventRow]) -> tuple[str | None, str | None]:
+def homes(links: Iterable[EventRow | LinkRow]) -> tuple[str | None, str | None]:
     """The route that an activity came from, or the one that it went out to; of one that is linked nowhere, neither."""
     leading = next((link for link in links if link.role == "primary"), None)
     if leading is None:

@@ -120,7 +120,7 @@ class Outcomes:
         if event is not None:
             journal.events.link(event.id, file.id, Base(job.agrees))
             journal.tombstones.drop(self.record.route, write.uid)
-        made = replace(file, path=written.ref.id)
+        made = file._replace(path=written.ref.id)
         journal.files.judge(file.id, job.unit.decision.verdict)
         self.record.history(made, Side.FILE, "create", "calendar", job.reason, {}, write.view)
 
@@ -157,7 +157,7 @@ class Outcomes:
             self.record.journal.events.forget(event.id)
         self.record.event_made(file, write.uid, write.view, written, Base(job.agrees, job.overlay))
         self.record.history(file, Side.CALENDAR, "create", "user", job.reason, {}, write.view, uid=write.uid)
-        for link in self.record.journal.events.of_file(file.id):
+        for link in self.record.journal.events.links(file.id):
             if link.role == "moved":
                 self.result.touched.add(link.route)
 

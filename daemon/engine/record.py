@@ -39,7 +39,7 @@ class Recorder:
 
     def _lead(self, file: int) -> None:
         """The newest link leads; one that stood elsewhere before is to be taken down there."""
-        for link in self.journal.events.of_file(file):
+        for link in self.journal.events.links(file):
             if link.route != self.route and link.role == "primary":
                 self.journal.events.demote(link.id, "moved")
 

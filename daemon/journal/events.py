@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import Any
 
 from daemon.core.model import Base
 from daemon.core.store import Seen
 from daemon.journal import encoding
-from daemon.journal.rows import EVENT_COLUMNS, EventRow
+from daemon.journal.rows import EVENT_COLUMNS, EventRow, LinkRow
 
 _SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
 _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -24,9 +24,14 @@ raw = excluded.raw, seen_at = excluded.seen_at, file = excluded.file, base = exc
 _MANY = 500  # SQLite's older builds take at most 999 parameters
 
 
-def _row(values: tuple[object, ...]) -> EventRow:
-    row = EventRow(*values)  # type: ignore[arg-type]  # the columns are those of EVENT_COLUMNS
-    return replace(row, raw=encoding.unsealed_raw(row.raw), gone=bool(row.gone))
+_RAW, _GONE = (EVENT_COLUMNS.split(", ").index(name) for name in ("raw", "gone"))
+
+
+def _row(values: Sequence[Any]) -> EventRow:
+    columns = list(values)
+    columns[_RAW] = encoding.unsealed_raw(columns[_RAW])
+    columns[_GONE] = bool(columns[_GONE])
+    return EventRow._make(columns)
 
 
 class Events:
@@ -66,6 +71,11 @@ class Events:
     def of_file(self, file: int) -> list[EventRow]:
         """The events that a file is linked to."""
         return [_row(row) for row in self._db.execute(f"{_SELECT} WHERE file = ? ORDER BY role, id", (file,))]
+
+    def links(self, file: int) -> list[LinkRow]:
+        """Where a file is linked, in the same order: for those who don't ask what its events say."""
+        rows = self._db.execute("SELECT id, route, role, origin FROM events WHERE file = ? ORDER BY role, id", (file,))
+        return list(map(LinkRow._make, rows))
 
     def linked_files(self, route: str) -> set[int]:
         """The rows of all files that are linked on a route."""
