@@ -6,11 +6,12 @@ accounts and the engine. Heavy libraries are imported when an account needs them
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from adapters.folder.file_marker import make_marker
@@ -23,6 +24,7 @@ from daemon.accounts import Accounts
 from daemon.clock import Clock, SystemClock
 from daemon.core.errors import JournalError, Missing
 from daemon.core.model import Activity
+from daemon.core.policy import Route
 from daemon.core.routing import Choice, route_for
 from daemon.core.store import Marker
 from daemon.engine import Engine, Surroundings
@@ -33,6 +35,7 @@ from daemon.keepsake import REBUILDING, Keepsake, recover
 from daemon.lock import hold_state, hold_store
 from daemon.passes import Synced
 
+_DISCONNECTED = "disconnected"
 # Passes over these routes, tells how far it is, and reads every file if asked to.
 Syncer = Callable[[Collection[str], bool], Mapping[str, Synced]]
 
@@ -49,6 +52,7 @@ class App:
     accounts: Accounts
     engine: Engine
     syncer: Syncer | None = None  # the daemon's loop, which knows what is under way; None: the command itself
+    routes: Mapping[str, Route] = field(default_factory=dict)  # all of the config; `config` has those that are synced
 
 
 @contextmanager
@@ -78,20 +82,30 @@ def open_app(places: Places, *, clock: Clock | None = None, connecting: str = ""
 
 def set_connected(config: Config, journal: Journal, account: str, *, connected: bool) -> None:
     """Stop syncing an account's calendars, or begin again; every link stays."""
-    for route in config.routes.values():
-        if route.account == account and journal.route(route.name) is not None:
-            journal.set_route(route.name, disconnected=not connected)
+    with journal.turn():
+        for route in config.routes.values():
+            if route.account == account and journal.route(route.name) is not None:
+                journal.set_route(route.name, disconnected=not connected)
+        off = _off(journal) | {account} if not connected else _off(journal) - {account}
+        journal.set_meta(_DISCONNECTED, json.dumps(sorted(off)))
 
 
-def _live(config: Config, journal: Journal) -> Config:
-    """The config without the calendars that are disconnected."""
-    off = {row.name for row in journal.routes() if row.disconnected}
-    return replace(config, routes={name: route for name, route in config.routes.items() if name not in off})
+def _off(journal: Journal) -> frozenset[str]:
+    """The accounts that are disconnected, those too that were never synced."""
+    return frozenset(json.loads(journal.get_meta(_DISCONNECTED) or "[]"))
+
+
+def disconnected_routes(routes: Mapping[str, Route], journal: Journal) -> Mapping[str, Route]:
+    """Those of the routes whose account is disconnected."""
+    accounts, names = _off(journal), {row.name for row in journal.routes() if row.disconnected}
+    return {name: route for name, route in routes.items() if name in names or route.account in accounts}
 
 
 def build(config: Config, places: Places, journal: Journal, marker: Marker, clock: Clock) -> App:
     """Put the parts together; touches nothing."""
-    config = _live(config, journal)
+    routes = config.routes
+    away = disconnected_routes(routes, journal)
+    config = replace(config, routes={name: route for name, route in routes.items() if name not in away})
     zone = marker.timezone
     swaps = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "nvim" / "swap"
     folder = FileStore(config.store, zone=zone, types=config.types, clock=clock.now, swap_folders=(swaps,))
@@ -100,7 +114,7 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         routes=config.routes,
         open_store=accounts.store,
         own=lambda route: own_addresses(config, route),
-        router=_router(config, shared=config.shared or marker.shared),
+        router=_router(config, frozenset(away), shared=config.shared or marker.shared),
         zone=zone,
         types=config.types,
         shared=config.shared or marker.shared,
@@ -112,7 +126,8 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         may_name=_may_name(config, shared=config.shared or marker.shared),
         remember=Keepsake(journal, config.store, config.owner),
     )
-    return App(config, places, clock, journal, folder, accounts, Engine(folder, journal, clock, around))
+    engine = Engine(folder, journal, clock, around)
+    return App(config, places, clock, journal, folder, accounts, engine, routes=routes)
 
 
 def _orders(config: Config, *, shared: bool) -> str:
@@ -141,15 +156,20 @@ def own_addresses(config: Config, route: str) -> frozenset[str]:
     return frozenset(text.lower() for text in (user, config.owner) if "@" in text)
 
 
-def _router(config: Config, *, shared: bool) -> Router:
+def _router(config: Config, away: frozenset[str], *, shared: bool) -> Router:
+    """`away`: the routes that are disconnected; what is linked there, or names one, waits for it."""
     routes = tuple(config.routes.values())
     users = {route.name: _user(config, route.account) for route in routes}
     owner = config.owner
 
     def choose(activity: Activity, came_from: str | None, stands_on: str | None) -> Choice:
-        return route_for(
+        if (home := came_from or stands_on) in away:
+            return Choice(home)
+        choice = route_for(
             activity, routes, users=users, owner=owner, shared=shared, came_from=came_from, stands_on=stands_on
         )
+        named = choice.verdict is not None and choice.verdict.code == "unknown_calendar"
+        return Choice(activity.local.calendar) if named and activity.local.calendar in away else choice
 
     return choose
 

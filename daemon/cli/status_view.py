@@ -26,6 +26,7 @@ HOLDS = {
     "rebuild": "the journal was lost, and they are on one side only",
     "brake": "more deletions or mass edits at once than the brake lets through",
     "mail": "they would mail guests (guests: ask)",
+    "direction": "one side was removed while the direction kept the other from following",
     "private": "the mode of private events was changed",
 }
 _MOST = 12  # of a kind of trouble; the rest is counted
@@ -81,7 +82,7 @@ def _accounts(screen: Screen, status: Status, now: datetime) -> None:
         return
     rows = [("account", "state", "last success", "")]
     rows += [
-        (plain(name), account.state.replace("_", " "), age(account.last_success, now), _outlook(account, now))
+        (plain(name), _account_state(account), age(account.last_success, now), _outlook(account, now))
         for name, account in status.accounts.items()
     ]
     screen.line()
@@ -90,6 +91,10 @@ def _accounts(screen: Screen, status: Status, now: datetime) -> None:
         if account.error:
             screen.line(f"{screen.ink(plain(name), Ink.STRONG)}: {plain(account.error.message)}")
             _cure(screen, account.error.cure)
+
+
+def _account_state(account: AccountStatus) -> str:
+    return "disconnected" if account.is_disconnected else account.state.replace("_", " ")
 
 
 def _outlook(account: AccountStatus, now: datetime) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from daemon.app import App
+from daemon.app import App, disconnected_routes
 from daemon.control import ProgressSink, Reply
 from daemon.core import verdicts
 from daemon.core.errors import UsageError
@@ -44,7 +44,7 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         row = app.journal.files.by_path(path)
         links = app.journal.events.of_file(row.id) if row else []
     calendar = next((link.route for link in links), row.route if row else None)
-    verdict = _disconnected(app, calendar) or _why(app, path, row)
+    verdict = _disconnected(app, calendar, is_linked=bool(links)) or _why(app, path, row)
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -58,13 +58,13 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     return Reply(3 if asks else 0, data)
 
 
-def _disconnected(app: App, calendar: str | None) -> Verdict | None:
+def _disconnected(app: App, calendar: str | None, *, is_linked: bool) -> Verdict | None:
     """Whether its calendar's account was disconnected: then nothing about the file is decided."""
-    route = app.journal.route(calendar) if calendar else None
-    if route is None or not route.disconnected:
+    route = disconnected_routes(app.routes, app.journal).get(calendar or "")
+    if route is None:
         return None
-    reason = f"Its calendar `{route.name}` is disconnected; the link is kept."
-    return Verdict(State.IGNORED, "disconnected", reason, "Run `datebook connect ACCOUNT` to go on.")
+    reason = f"Its calendar `{route.name}` is disconnected{'; the link is kept' if is_linked else ''}."
+    return Verdict(State.IGNORED, "disconnected", reason, f"Run `datebook connect {route.account}` to go on.")
 
 
 def _why(app: App, path: str, row: FileRow | None) -> Verdict:

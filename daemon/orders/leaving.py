@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from config.places import Places
-from daemon.app import App
+from daemon.app import App, disconnected_routes
 from daemon.clock import Clock
 from daemon.control import Reply
 from daemon.core.errors import ConfigError, DatebookError
@@ -28,7 +28,7 @@ from daemon.status import (
     Trouble,
     health,
 )
-from daemon.status.standing import Standing, standing
+from daemon.status.standing import Standing, disconnected, standing
 from daemon.status.status_file import StatusUnreadable, parse_status, read_text, write_status
 
 # What an error's code means for its account; of the others the service is out of reach.
@@ -47,7 +47,9 @@ def leave_status(app: App, reply: Reply) -> None:
 
     What a pass of the command met is said; of what it did not touch, what an earlier one had met.
     """
-    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    away = disconnected_routes(app.routes, app.journal)
+    seen = app.engine.eyes.problems.values()
+    now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away)
     moment = app.clock.now()
     before = _before(app.places)
     met = _met(reply)
@@ -57,7 +59,10 @@ def leave_status(app: App, reply: Reply) -> None:
         started=moment,
         updated=moment,
         store=now.store,
-        accounts={name: _account(app, name, met, now, before) for name in app.config.accounts},
+        accounts={
+            name: disconnected(name, now.calendars, _account(app, name, met, now, before))
+            for name in app.config.accounts
+        },
         calendars={name: _calendar(name, one, met, before) for name, one in now.calendars.items()},
         problems=now.problems,
         conflicts=now.conflicts,
@@ -88,7 +93,9 @@ def _account(
     status = AccountStatus(last_success=_last(name, now), token_expires=app.accounts.token_expires(name))
     if not met.keys() & set(routes):
         known = before.accounts.get(name) if before else None
-        return replace(status, state=known.state, since=known.since, error=known.error) if known else status
+        if known is None or known.is_disconnected:
+            return status
+        return replace(status, state=known.state, since=known.since, error=known.error)
     trouble = next((one for route in routes if (one := met.get(route))), None)
     state = _STATES.get(trouble.code, AccountState.UNREACHABLE) if trouble else AccountState.OK
     return status if state is AccountState.OK else replace(status, state=state, since=app.clock.now(), error=trouble)
@@ -97,6 +104,8 @@ def _account(
 def _calendar(
     name: str, one: CalendarStatus, met: Mapping[str, Trouble | None], before: Status | None
 ) -> CalendarStatus:
+    if one.state is CalendarState.DISCONNECTED:
+        return one
     if name in met:
         trouble = met[name]
         stopped = trouble is not None and trouble.code in {"missing", *_ASK_FIRST}

@@ -50,7 +50,7 @@ def disconnect(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Re
     """Stop syncing an account; every link and every file stays, and a later `connect` doubles nothing."""
     del progress
     account = str(args.get("account", ""))
-    routes = [name for name, route in app.config.routes.items() if route.account == account]
+    routes = [name for name, route in app.routes.items() if route.account == account]
     set_connected(app.config, app.journal, account, connected=False)
     return Reply(0, {"calendars": list(routes)})
 

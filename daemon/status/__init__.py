@@ -1,4 +1,4 @@
-"""What the status file says, as values, and as the mapping that is written."""
+"""What the status file says, as values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-SCHEMA = 1
-MASKED = "(private)"
+DISCONNECTED = "disconnected"  # the code of an account that its user stopped; its state is `held`
 
 # What JSON can say.
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
@@ -36,7 +35,10 @@ class AccountState(StrEnum):
 
 
 class CalendarState(StrEnum):
-    """The state of one route. `waiting`: for its next try; `stopped`: until its user acts."""
+    """The state of one route.
+
+    `waiting`: for its next try; `stopped`: until its user acts; `disconnected`: its user stopped it.
+    """
 
     OK = "ok"
     SYNCING = "syncing"
@@ -44,6 +46,7 @@ class CalendarState(StrEnum):
     HELD = "held"
     ATTENTION = "attention"
     STOPPED = "stopped"
+    DISCONNECTED = "disconnected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class AccountStatus:
     next_try: datetime | None = None
     token_expires: datetime | None = None
     error: Trouble | None = None
+
+    @property
+    def is_disconnected(self) -> bool:
+        """Whether its user stopped it: nothing of it is synced, which is no trouble."""
+        return self.error is not None and self.error.code == DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +187,7 @@ def health(life: Life, status: Status) -> Health:
     needs_user = (
         status.store.missing is not None
         or status.store.broken > 0
-        or any(account.state not in _FINE for account in status.accounts.values())
+        or any(account.state not in _FINE and not account.is_disconnected for account in status.accounts.values())
         or any(_unfine(calendar) for calendar in status.calendars.values())
         or any(problem.needs_user for problem in status.problems)
         or any(conflict.chosen is None for conflict in status.conflicts)
@@ -190,109 +198,6 @@ def health(life: Life, status: Status) -> Health:
 
 
 def _unfine(calendar: CalendarStatus) -> bool:
+    if calendar.state is CalendarState.DISCONNECTED:
+        return False
     return calendar.state in _UNFINE or calendar.held is not None or calendar.blocked > 0
-
-
-def build_status(status: Status) -> dict[str, Json]:
-    """The status file's content; no text of a private activity is in it."""
-    return {
-        "schema": SCHEMA,
-        "version": status.version,
-        "pid": status.pid,
-        "started": _moment(status.started),
-        "updated": _moment(status.updated),
-        "state": str(status.state),
-        "by": "command" if status.by_command else "daemon",
-        "store": _store(status.store),
-        "accounts": {name: _account(account) for name, account in status.accounts.items()},
-        "calendars": {name: _calendar(calendar) for name, calendar in status.calendars.items()},
-        "problems": [_problem(problem) for problem in status.problems],
-        "conflicts": [_conflict(conflict) for conflict in status.conflicts],
-    }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="milliseconds") if moment else None
-
-
-def _trouble(trouble: Trouble | None) -> Json:
-    return {"code": trouble.code, "message": trouble.message, "cure": trouble.cure} if trouble else None
-
-
-def _store(store: StoreStatus) -> Json:
-    return {
-        "path": store.path,
-        "activities": store.activities,
-        "unscheduled": store.unscheduled,
-        "broken": store.broken,
-        "missing": _trouble(store.missing),
-    }
-
-
-def _account(account: AccountStatus) -> Json:
-    return {
-        "state": str(account.state),
-        "since": _moment(account.since),
-        "last_success": _moment(account.last_success),
-        "next_try": _moment(account.next_try),
-        "token_expires": _moment(account.token_expires),
-        "error": _trouble(account.error),
-    }
-
-
-def _held(held: Held | None) -> Json:
-    if held is None:
-        return None
-    return {
-        "reason": held.reason,
-        "creates": held.creates,
-        "updates": held.updates,
-        "deletes": held.deletes,
-        "mails": held.mails,
-        "id": held.id,
-    }
-
-
-def _calendar(calendar: CalendarStatus) -> Json:
-    return {
-        "state": str(calendar.state),
-        "account": calendar.account,
-        "direction": calendar.direction,
-        "last_sync": _moment(calendar.last_sync),
-        "linked": calendar.linked,
-        "pending_out": calendar.pending_out,
-        "pending_in": calendar.pending_in,
-        "conflicts": calendar.conflicts,
-        "blocked": calendar.blocked,
-        "held": _held(calendar.held),
-    }
-
-
-def _problem(problem: Problem) -> Json:
-    about = {"file": problem.file, "calendar": problem.calendar, "account": problem.account}
-    return {
-        **{what: name for what, name in about.items() if name is not None},
-        "line": problem.line,
-        "column": problem.column,
-        "code": problem.code,
-        "message": problem.message,
-        "cure": problem.cure,
-        "since": _moment(problem.since),
-        "needs_user": problem.needs_user,
-    }
-
-
-def _conflict(conflict: OpenConflict) -> Json:
-    def shown(value: str | None) -> str | None:
-        return MASKED if conflict.private and value is not None else value
-
-    return {
-        "file": conflict.file,
-        "calendar": conflict.calendar,
-        "field": conflict.field,
-        "file_value": shown(conflict.file_value),
-        "calendar_value": shown(conflict.calendar_value),
-        "chosen": conflict.chosen,
-        "since": _moment(conflict.since),
-        "private": conflict.private,
-    }

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
@@ -16,8 +17,20 @@ from daemon.engine.look import load_problem
 from daemon.journal import Journal, encoding
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import ConflictRow, FileRow, HoldRow, instant
-from daemon.status import CalendarState, CalendarStatus, Held, OpenConflict, Problem, StoreStatus
+from daemon.status import (
+    DISCONNECTED,
+    AccountState,
+    AccountStatus,
+    CalendarState,
+    CalendarStatus,
+    Held,
+    OpenConflict,
+    Problem,
+    StoreStatus,
+    Trouble,
+)
 
+_NOTHING: Mapping[str, Route] = MappingProxyType({})
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
 _HELD = "held_by_editor"  # passes by itself, and its user wonders
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
@@ -41,9 +54,14 @@ class Standing:
 
 
 def standing(
-    journal: Journal, routes: Mapping[str, Route], store: str, folder_problems: Iterable[Unreadable]
+    journal: Journal,
+    routes: Mapping[str, Route],
+    store: str,
+    folder_problems: Iterable[Unreadable],
+    *,
+    away: Mapping[str, Route] = _NOTHING,
 ) -> Standing:
-    """Read it all in one turn of the journal."""
+    """Read it all in one turn of the journal. `away`: routes that are disconnected."""
     with journal.turn():
         tally = _Tally.of(journal.files.tally())
         broken = journal.files.broken_ones()
@@ -55,26 +73,48 @@ def standing(
             *_event_problems(journal, routes),
             *map(_folder_problem, folder_problems),
         )
-        links = {name: journal.events.count(name) for name in routes}
-        last = {name: row.last_success for name in routes if (row := journal.route(name))}
+        shown_routes = {**{name: route for name, route in routes.items() if name not in away}, **away}
+        links = {name: journal.events.count(name) for name in shown_routes}
+        last = {name: row.last_success for name in shown_routes if (row := journal.route(name))}
         waiting = journal.events.waiting()
     states = tally.states
     calendars = {
         name: CalendarStatus(
             account=route.account,
             direction=route.direction.value,
-            state=CalendarState.HELD if any(hold.route == name for hold in holds) else CalendarState.OK,
+            state=CalendarState.DISCONNECTED if name in away else CalendarState.OK,
             last_sync=instant(moment) if (moment := last.get(name)) is not None else None,
             linked=links[name],
             pending_out=states[name, State.WAITING],
             pending_in=waiting.get(name, 0),
             conflicts=len({one.file for one in conflicts if one.calendar == name}),
             blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
-            held=_held([hold for hold in holds if hold.route == name]),
+            held=_held([hold for hold in holds if hold.route == name]) if name not in away else None,
         )
-        for name, route in routes.items()
+        for name, route in shown_routes.items()
     }
+    calendars = {name: replace(one, state=_state(one)) for name, one in calendars.items()}
     return Standing(_store(tally, broken, store), calendars, problems, conflicts)
+
+
+def _state(one: CalendarStatus) -> CalendarState:
+    """What the journal alone says of a route that is not disconnected."""
+    if one.state is not CalendarState.OK:
+        return one.state
+    if one.held:
+        return CalendarState.HELD
+    return CalendarState.ATTENTION if one.conflicts or one.blocked else CalendarState.OK
+
+
+def disconnected(name: str, calendars: Mapping[str, CalendarStatus], before: AccountStatus) -> AccountStatus:
+    """The account, said to be disconnected where every calendar of it is."""
+    own = [one for one in calendars.values() if one.account == name]
+    if not own or any(one.state is not CalendarState.DISCONNECTED for one in own):
+        return before
+    last = max((one.last_sync for one in own if one.last_sync), default=None)
+    words = "You disconnected it: nothing of it is synced, and every link and file is kept."
+    error = Trouble(DISCONNECTED, words, f"To go on: datebook connect {name}")
+    return AccountStatus(AccountState.HELD, last_success=last, error=error)
 
 
 @dataclass(frozen=True, slots=True)

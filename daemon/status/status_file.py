@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from daemon.core.errors import DatebookError
 from daemon.status import (
-    SCHEMA,
     AccountState,
     AccountStatus,
     CalendarState,
@@ -26,8 +25,8 @@ from daemon.status import (
     Status,
     StoreStatus,
     Trouble,
-    build_status,
 )
+from daemon.status.status_mapping import SCHEMA, build_status
 
 _E = TypeVar("_E", bound=StrEnum)
 

@@ -24,10 +24,10 @@ from daemon.status import (
     Status,
     StoreStatus,
     Trouble,
-    build_status,
     health,
 )
 from daemon.status.status_file import StatusUnreadable, parse_status, read_text, write_status
+from daemon.status.status_mapping import build_status
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "status.schema.json").read_text())
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=timezone(timedelta(hours=2)))
