@@ -112,6 +112,9 @@ def encounter(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """A file and an event with one uid that were never linked: equal pairs link, unequal ones are conflicts."""
     if file.activity.local.masked:
         return Decision(verdicts.SYNCED, (Link(_masked_pairs(file, event), {}, "the same uid on both sides"),))
+    if event.remembered is not None and event.remembered.complete:
+        known = event.remembered
+        return Decision(verdicts.SYNCED, (Link(known.pairs, known.overlay, "they were linked before"),))
     out = project(file, event, situation)
     named = any(guest.organizer for guest in file.activity.guests)
     there = event.activity.view if named else without_us(event.activity.view, situation.own)

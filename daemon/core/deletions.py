@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from daemon.core import verdicts
 from daemon.core.fields import default, effective, equal, moved, said
@@ -15,6 +16,7 @@ from daemon.core.plan import (
     Decision,
     DeleteEvent,
     FinishFile,
+    Hold,
     Side,
     Step,
     TrashFile,
@@ -24,7 +26,7 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import DoneShown, OnCalendarDelete
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
-from daemon.core.times import is_over
+from daemon.core.times import is_over, last_end
 
 
 def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -34,18 +36,20 @@ def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) 
     view = event.activity.view
     if file.activity.local.masked:
         return Decision(verdicts.REMEMBERED, (Unlink("the file of a private event was removed", tombstone=True),))
-    if not situation.route.sends or is_finished(file, view, situation):
+    if is_finished(file, view, situation):
         reason = "the file was removed" if file.missing else "the file lost its date"
-        return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past, done or receiving only", tombstone=True),))
+        return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past or done", tombstone=True),))
     if organised_by_others(event.activity.guests, situation.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
+    if not situation.route.sends:
+        return Decision(verdicts.FILE_REMOVED, not_before=_end(file, view, situation))
     if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, situation.own), Side.CALENDAR):
         if not situation.route.receives:
             return Decision(
                 verdicts.REMEMBERED, (Unlink("the file was removed; edited in the calendar", tombstone=True),)
             )
         return _restore_file(file, event, situation)
-    return _delete_event(file, event, situation)
+    return _if_told(file, _delete_event(file, event, situation))
 
 
 def in_grace(file: FileNow, situation: Situation) -> Decision | None:
@@ -56,6 +60,15 @@ def in_grace(file: FileNow, situation: Situation) -> Decision | None:
     return Decision(
         verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until
     )
+
+
+def _if_told(file: FileNow, decision: Decision) -> Decision:
+    """What was removed while the direction kept the other side waits for a word: no change of the config deletes."""
+    if not file.told_removed or not decision.steps or decision.hold is not None:
+        return decision
+    if all(isinstance(step, Unlink) for step in decision.steps):
+        return decision
+    return replace(decision, verdict=verdicts.HELD_REMOVAL, hold=Hold.DIRECTION)
 
 
 def _restore_file(file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -84,8 +97,6 @@ def _delete_event(file: FileNow, event: EventNow, situation: Situation) -> Decis
 
 def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Reading that very event said that it is not there."""
-    if not situation.route.receives:
-        return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; sending only", tombstone=True),))
     if file.broken:
         return Decision(verdicts.BROKEN)
     if is_finished(file, event.activity.view, situation):
@@ -96,7 +107,10 @@ def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation)
         if not situation.route.sends:
             return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; edited here", tombstone=True),))
         return _restore_event(file, event, situation)
-    return _follow(file, situation.route.on_calendar_delete)
+    followed = _follow(file, situation.route.on_calendar_delete)
+    if not situation.route.receives and not any(isinstance(step, Unlink) for step in followed.steps):
+        return Decision(verdicts.EVENT_REMOVED, not_before=_end(file, event.activity.view, situation))
+    return _if_told(file, followed)
 
 
 def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
@@ -150,8 +164,16 @@ def _ours(file: FileNow, event: EventNow, situation: Situation) -> bool:
 
 def is_finished(file: FileNow, view: View, situation: Situation) -> bool:
     """Past or done: the end of an activity's life in a calendar is no reason to touch the other side."""
-    shown = view if when_of(view) else file.activity.view
-    return file.activity.local.done or is_over(shown, situation.now, situation.zone)
+    return file.activity.local.done or is_over(_scheduled(file, view), situation.now, situation.zone)
+
+
+def _end(file: FileNow, view: View, situation: Situation) -> datetime | None:
+    """When it will be finished by itself; None: never."""
+    return last_end(_scheduled(file, view), zone=situation.zone)
+
+
+def _scheduled(file: FileNow, view: View) -> View:
+    return view if when_of(view) else file.activity.view
 
 
 def has_edits(base: Base, view: View, side: Side) -> bool:

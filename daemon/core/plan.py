@@ -145,10 +145,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Unlink:
-    """Stop syncing it; delete nothing. `tombstone`: it does not come back."""
+    """Stop syncing it; delete nothing. `tombstone`: it does not come back.
+
+    `remember`: what was agreed on is kept, for the day on which the same two are linked again.
+    """
 
     reason: str
     tombstone: bool
+    remember: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class Hold(StrEnum):
     REBUILD = "rebuild"  # the journal was lost: one-sided items
     BRAKE = "brake"  # more deletions or mass edits than the brake allows
     MAIL = "mail"  # it would mail guests
+    DIRECTION = "direction"  # what was removed while the other side was not to follow
     PRIVATE = "private"  # applying a new mode of private_events to what is there
 
 

@@ -22,6 +22,7 @@ from daemon.core.arrivals import encounter, new_event, new_file
 from daemon.core.deletions import done_goes, event_gone, file_gone, in_grace, without_done
 from daemon.core.model import Base, when_of
 from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
+from daemon.core.policy import PrivateEvents
 from daemon.core.recasting import recast
 from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.core.together import both_there
@@ -36,7 +37,7 @@ def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) 
     if event.watched:
         return Decision(verdicts.WATCHED, (Unlink("gone there", tombstone=False),) if event.gone else ())
     if not file.activity.local.sync and file.is_there:
-        return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False),))
+        return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False, remember=_remembers(situation)),))
     here = file.is_there and when_of(file.activity.view) is not None
     if file.is_there and not event.gone and (changed := recast(base, file, event, situation)) is not None:
         return changed
@@ -59,13 +60,19 @@ def _stays(base: Base, file: FileNow, event: EventNow, situation: Situation) -> 
         merged = both_there(base, file, event, situation)
         return without_done(merged, event, situation) if done_goes(file, situation) else merged
     if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
-        return Decision(choice.verdict, (Unlink(choice.verdict.reason, tombstone=True),))
+        reason = choice.verdict.reason
+        return Decision(choice.verdict, (Unlink(reason, tombstone=True, remember=_remembers(situation)),))
     merged = both_there(base, file, event, situation)
     if choice.route is None:
         return replace(merged, verdict=choice.verdict or merged.verdict)
     if others(event.activity.guests, situation.own):
         return replace(merged, verdict=verdicts.MOVE_MAILS)
     return Decision(verdicts.waiting("moving", "It moves to another calendar."))
+
+
+def _remembers(situation: Situation) -> bool:
+    """Whether what was agreed on may be kept of what is linked no more: where nothing has to be concealed."""
+    return situation.route.private_events is PrivateEvents.FULL
 
 
 def plan_moved(event: EventNow, situation: Situation) -> Decision:

@@ -75,6 +75,8 @@ def route_for(  # noqa: PLR0913  the activity and everything around it, by name
     if shared and not local.owner:
         return Choice(None, _NO_OWNER)
     if stands_on in by_name:
+        if not by_name[stands_on].sends:
+            return Choice(stands_on)  # what is linked stays linked whatever the direction, which says who may write
         routes = (by_name[stands_on],)
     return _first(activity, routes, users, _address(local.owner or owner), _address(owner))
 

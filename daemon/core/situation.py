@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.core.model import Activity, Field, Guest, Key, Patch, Value, View, guests_of
+from daemon.core.model import Activity, Base, Field, Guest, Key, Patch, Value, View, guests_of
 from daemon.core.policy import Route
 from daemon.core.routing import Choice
 from daemon.core.store import Capabilities, Ref
@@ -53,7 +53,8 @@ class FileNow:
     `changed`: when its last edit was noticed. `missing`: since when it is not there. `replaced`: what
     Datebook put something else in place of within the last hour. `backlog`: it was there before the
     calendar was connected (and, under `backlog: skip`, is unchanged since). `choice`: which route it belongs on.
-    `kept`: keys of which its user said which side's value stays, whatever the direction.
+    `kept`: keys of which its user said which side's value stays, whatever the direction. `told_removed`: its user
+    has been told that one side was removed, and that the direction keeps the other from following.
     """
 
     activity: Activity
@@ -65,6 +66,7 @@ class FileNow:
     replaced: Mapping[Key, Value | None] = field(default_factory=dict)
     backlog: bool = False
     kept: frozenset[Key] = frozenset()
+    told_removed: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -74,7 +76,10 @@ class FileNow:
 
 @dataclass(frozen=True, slots=True)
 class EventNow:
-    """An event as it was last read. `origin`: which side it was born on. `watched`: another link leads."""
+    """An event as it was last read. `watched`: another link leads.
+
+    `remembered` is what was agreed on while it was linked, if it no longer is.
+    """
 
     activity: Activity
     ref: Ref
@@ -83,6 +88,7 @@ class EventNow:
     born_in_calendar: bool = True
     watched: bool = False
     backlog: bool = False
+    remembered: Base | None = None
 
 
 def others(guests: frozenset[Guest], own: frozenset[str]) -> tuple[str, ...]:

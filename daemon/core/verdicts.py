@@ -131,6 +131,27 @@ KEPT_HERE = Verdict(
     "Its event was deleted in the calendar; the file was kept, as you ordered or because it is past or done.",
     "Move it to a new date in the future to put it into the calendar again.",
 )
+FILE_REMOVED = Verdict(
+    State.IGNORED,
+    "file_removed",
+    "The file was removed, or lost its date, and nothing of it goes out to this calendar (direction: from-calendar): "
+    "its event stays.",
+    "Delete the event in the calendar, put the file back, or set `direction: both`: then you are asked.",
+)
+EVENT_REMOVED = Verdict(
+    State.IGNORED,
+    "event_removed",
+    "Its event was deleted in the calendar, and nothing is taken over from there (direction: to-calendar): "
+    "the file stays.",
+    "Edit the file to put it into the calendar again, remove it, or set `direction: both`: then you are asked.",
+)
+HELD_REMOVAL = Verdict(
+    State.HELD,
+    "held_removal",
+    "One side was removed while `direction` kept the other from following; a change of the config deletes nothing.",
+    "Read `datebook plan`; run `datebook approve` to remove the other side too, or put back what was removed.",
+)
+TOLD_REMOVED = frozenset({FILE_REMOVED.code, EVENT_REMOVED.code, HELD_REMOVAL.code})
 SYNC_OFF = Verdict(
     State.IGNORED, "sync_off", "The file says `sync: false`.", "Take `sync: false` out to sync it again."
 )

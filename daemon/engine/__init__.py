@@ -16,7 +16,7 @@ from daemon.clock import Clock
 from daemon.core.errors import StoreError, SyncError
 from daemon.core.model import when_of
 from daemon.core.plan import Hold
-from daemon.core.policy import Route
+from daemon.core.policy import PrivateEvents, Route
 from daemon.core.privacy import conceal, is_private
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
@@ -117,7 +117,9 @@ class Engine:
 
     def _read_private_ones_anew(self) -> None:
         """Of private events the journal knows as much as the mode let it: a new mode needs another reading."""
-        for route in self.around.routes:
+        for route, orders in self.around.routes.items():
+            if orders.private_events is not PrivateEvents.FULL:
+                self.journal.events.forget_agreed(route)
             for event in self.journal.events.all(route):
                 if event.origin == "calendar" and is_private(event.activity):
                     self.journal.events.distrust(event.id)

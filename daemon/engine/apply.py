@@ -97,6 +97,9 @@ class Applier:
                 self.journal.quarantine.clear("event", unit.event.id, self.route)
         elif not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
             self._settle(unit)
+        if unit.file is not None and not watched and any(isinstance(step, Link) for step in decision.steps):
+            self.journal.files.touch(unit.file.id)  # what either side was edited to meanwhile comes over at once
+            self.result.more = True
         if decision.not_before is not None and unit.file is not None:
             self.result.look_at(decision.not_before)
             self.journal.files.touch(unit.file.id, decision.not_before.timestamp())
@@ -115,12 +118,9 @@ class Applier:
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
                 if not file.uid:
                     self.journal.files.give_uid(file.id, event.uid)
-                if role == "primary":
-                    self.journal.files.touch(file.id)
-                    self.result.more = True
-            case Unlink(reason, tombstone):
+            case Unlink(reason, tombstone, remember):
                 self._record.history(file, Side.CALENDAR, "unlink", "datebook", reason, {}, {}, uid=event.uid)
-                self._record.unlinked(event, reason, tombstone=tombstone)
+                self._record.unlinked(event, reason, tombstone=tombstone, remember=remember)
             case _:
                 pass
 

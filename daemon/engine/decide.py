@@ -24,6 +24,7 @@ from daemon.core.policy import Backlog
 from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.engine.look import Router, homes
 from daemon.journal import Journal, encoding
+from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
 
 _HOUR = timedelta(hours=1)
@@ -217,6 +218,7 @@ class Decider:
                 for name, text in replaced.items()
             },
             backlog=backlog is not None and (backlog == file.digest or not self._skips),
+            told_removed=file.verdict is not None and load_verdict(file.verdict).code in verdicts.TOLD_REMOVED,
             kept=frozenset(map(encoding.load_key, self.journal.conflicts.chosen(file.id, self.situation.route.name))),
         )
 
@@ -228,6 +230,7 @@ class Decider:
             gone=event.gone,
             born_in_calendar=event.origin == "calendar",
             watched=event.role == "watched",
+            remembered=event.base if event.file is None else None,
             backlog=event.backlog == _UNCHANGED or (event.backlog == _EDITED and not self._skips),
         )
 

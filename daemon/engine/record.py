@@ -81,7 +81,7 @@ class Recorder:
             else:
                 self.journal.tombstones.put(link.route, link.uid, link.remote, "the file was removed", self.now)
 
-    def unlinked(self, event: EventRow, reason: str, *, tombstone: bool) -> None:
+    def unlinked(self, event: EventRow, reason: str, *, tombstone: bool, remember: bool = False) -> None:
         """They are no longer kept in step; nothing is deleted."""
         file = event.file
         if tombstone and event.uid:
@@ -89,7 +89,7 @@ class Recorder:
         if event.gone:
             self.journal.events.forget(event.id)
         else:
-            self.journal.events.unlink(event.id)
+            self.journal.events.unlink(event.id, remember=remember)
             self.journal.events.settle(event.id, event.rev)
         if file is not None:
             self.drop_missing(file)

@@ -61,7 +61,7 @@ def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:  # n
             )
         case Link(_, _, reason):
             return _base(route, unit, "calendar", "link", reason)
-        case Unlink(reason, _):
+        case Unlink(reason):
             return _base(route, unit, "calendar", "unlink", reason)
         case _:
             return None

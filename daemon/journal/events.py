@@ -165,9 +165,17 @@ class Events:
         """What both sides agree on has moved."""
         self._db.execute("UPDATE events SET base = ? WHERE id = ?", (encoding.dump_base(base), id_))
 
-    def unlink(self, id_: int) -> None:
-        """The event stays known, without a file."""
-        self._db.execute("UPDATE events SET file = NULL, base = NULL WHERE id = ?", (id_,))
+    def unlink(self, id_: int, *, remember: bool = False) -> None:
+        """The event stays known, without a file; `remember`: with what was agreed on while it had one."""
+        self._db.execute(
+            "UPDATE events SET file = NULL, base = CASE WHEN ? THEN base END WHERE id = ?", (remember, id_)
+        )
+
+    def forget_agreed(self, route: str) -> None:
+        """Nothing is remembered of what was agreed on with files that are linked no more."""
+        self._db.execute(
+            "UPDATE events SET base = NULL WHERE route = ? AND file IS NULL AND base IS NOT NULL", (route,)
+        )
 
     def adopt(self, id_: int) -> None:
         """It no longer counts as one from before the calendar was connected."""

@@ -83,7 +83,7 @@ class EventRow(NamedTuple):
 
     @property
     def base(self) -> Base | None:
-        """What was agreed on; None where it is not linked."""
+        """What was agreed on: of a link, or of one that was and may be again. None: nothing is known of it."""
         return None if self.base_text is None else encoding.load_base(self.base_text)
 
     @property

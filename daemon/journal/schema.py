@@ -77,7 +77,7 @@ CREATE TABLE events (
     file INTEGER REFERENCES files (id) ON DELETE SET NULL,
     role TEXT NOT NULL DEFAULT 'primary',
     origin TEXT NOT NULL DEFAULT 'calendar',
-    base TEXT,                       -- NULL where it is not linked
+    base TEXT,                       -- without a file: what was agreed on while it was linked
     backlog INTEGER NOT NULL DEFAULT 0,
     problem TEXT,
     rev INTEGER NOT NULL DEFAULT 0,

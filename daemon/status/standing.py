@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from daemon.core import verdicts
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
 from daemon.core.plan import State
@@ -32,7 +33,9 @@ from daemon.status import (
 
 _NOTHING: Mapping[str, Route] = MappingProxyType({})
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
-_HELD = "held_by_editor"  # passes by itself, and its user wonders
+_TOLD = frozenset(  # passes by itself, and its user wonders; or is as the direction wants it, and better known
+    {"held_by_editor", verdicts.FILE_REMOVED.code, verdicts.EVENT_REMOVED.code}
+)
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
 _NEEDS_NOBODY = frozenset({"replicator_copy", "sync_conflict_copy"})
 
@@ -132,7 +135,7 @@ class _Tally:
             state = load_verdict(text).state if text else None
             if here:
                 states[route, state] += count
-            if text and (state in _SHOWN or _HELD in text):
+            if text and (state in _SHOWN or load_verdict(text).code in _TOLD):
                 shown[text] = None
         return cls(states, tuple(shown))
 
@@ -152,7 +155,7 @@ def _file_problems(files: list[FileRow]) -> Iterable[Problem]:
             yield replace(_folder_problem(load_problem(file.problem)), file=file.path, since=instant(file.changed))
         elif file.verdict is not None:
             verdict = load_verdict(file.verdict)
-            if verdict.state in _SHOWN or verdict.code == _HELD:
+            if verdict.state in _SHOWN or verdict.code in _TOLD:
                 asks = verdict.state in _SHOWN
                 since = instant(file.changed)
                 yield Problem(verdict.code, verdict.reason, verdict.cure, since, file=file.path, needs_user=asks)

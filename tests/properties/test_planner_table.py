@@ -106,8 +106,10 @@ def sent(state: State) -> set[str]:
 
 
 def file_removed(state: State) -> set[str]:
-    if state.direction is Direction.FROM_CALENDAR or state.past or state.guests == "theirs":
+    if state.past or state.guests == "theirs":
         return {"unlink"}
+    if state.direction is Direction.FROM_CALENDAR:
+        return {"wait"}
     if state.event != state.base:
         if state.direction is Direction.TO_CALENDAR:
             return {"unlink"}
@@ -118,7 +120,7 @@ def file_removed(state: State) -> set[str]:
 
 
 def event_removed(state: State) -> set[str]:
-    if state.direction is Direction.TO_CALENDAR or state.past or (state.shared and state.guests == "theirs"):
+    if state.past or (state.shared and state.guests == "theirs"):
         return {"unlink"}
     if state.file != state.base:
         if state.direction is Direction.FROM_CALENDAR:
@@ -126,6 +128,8 @@ def event_removed(state: State) -> set[str]:
         if state.guests != "nobody" and state.mail is GuestMail.NEVER:
             return set()
         return {"make event"}  # its file names no guests here: nobody is mailed
+    if state.direction is Direction.TO_CALENDAR and state.on_delete is not OnCalendarDelete.KEEP:
+        return {"wait"}
     return {
         OnCalendarDelete.TRASH: {"trash file"},
         OnCalendarDelete.DONE: {"mark file done"},
