@@ -87,7 +87,7 @@ class Patcher:
         skips = own.get(Field.SKIP, frozenset())
         wanted: frozenset[Original] = skips if isinstance(skips, frozenset) else frozenset()  # type: ignore[assignment]  # SKIP holds originals
         if moved:
-            rewrite_skips(self.series.master, wanted, when, self.form)
+            rewrite_skips(self.series, wanted, when, self.form)
         elif Field.SKIP in changed:
             put_skips(self.series, wanted, when, self.form)
 

@@ -72,4 +72,4 @@ def _tzids(raw: bytes) -> Iterator[bytes]:
 
 def _named(vtimezone: Component) -> bytes:
     line = vtimezone.first(b"TZID")
-    return line.value.strip().strip('"').encode() if line else b""
+    return unescape(line.value.strip()).strip('"').encode() if line else b""

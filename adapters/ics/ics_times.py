@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from adapters.ics.content_lines import Component, Line, ending_of, line, params_of
 from adapters.ics.ics_fields import Moment, Reader
@@ -12,10 +13,11 @@ from adapters.ics.ics_lines import add, drop, put, remove
 from adapters.ics.ics_series import Series, names_instance
 from adapters.ics.ics_values import parse_duration, write_date, write_duration, write_moment
 from adapters.ics.vtimezone import vtimezone
+from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Original, Timed, When
 from daemon.core.recurrence import settled, until_instant
 from daemon.core.rules import Rule
-from daemon.core.times import shifted, wall_end, zone_of
+from daemon.core.times import shifted, start_of, wall_end, zone_of
 from daemon.core.zone_names import current_name
 
 UTC_NAME = "UTC"
@@ -180,10 +182,36 @@ def put_skips(series: Series, wanted: frozenset[Original], when: When | None, fo
     _add_skips(event, fresh, when, form)
 
 
-def rewrite_skips(event: Component, wanted: Iterable[Original], when: When | None, form: Form) -> None:
-    """Write EXDATE anew, after the series moved."""
-    drop(event, b"EXDATE")
-    _add_skips(event, wanted, when, form)
+def rewrite_skips(series: Series, wanted: Iterable[Original], when: When | None, form: Form) -> None:
+    """Write EXDATE anew, after the series moved. What takes out an RDATE stays with it: that has not moved."""
+    event = series.master
+    added = {_instant(moment) for moment in _added_dates(series)}
+    fresh = set(wanted)
+    for each in list(event.lines(b"EXDATE")):
+        params, value = each.parts()
+        moments = [(item, series.reader.moment_of(params, item, "EXDATE")) for item in filter(None, value.split(","))]
+        kept = [(item, moment) for item, moment in moments if _instant(moment) in added]
+        fresh -= {series.original(moment) for _, moment in kept if names_instance(series, moment)}
+        if not kept:
+            remove(event, [each])
+        elif len(kept) != len(moments):
+            text = f"{each.head}:{','.join(item for item, _ in kept)}"
+            event.body[event.body.index(each)] = line(text, ending_of(event))
+    _add_skips(event, fresh, when, form)
+
+
+def _added_dates(series: Series) -> Iterator[Moment]:
+    for each in series.master.lines(b"RDATE"):
+        params, value = each.parts()
+        for item in filter(None, value.split(",")):
+            with suppress(Unreadable):  # it is kept as it is, and adds nothing
+                yield series.reader.moment_of(params, item.partition("/")[0], "RDATE")  # a PERIOD begins with its start
+
+
+def _instant(moment: Moment) -> date | datetime:
+    if not isinstance(moment.value, datetime):
+        return moment.value
+    return start_of(Timed(moment.value, moment.zone, timedelta()), moment.zone)
 
 
 def _add_skips(event: Component, fresh: Iterable[Original], when: When | None, form: Form) -> None:

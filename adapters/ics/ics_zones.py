@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adapters.ics.content_lines import Component
-from adapters.ics.ics_values import parse_moment
+from adapters.ics.ics_values import parse_moment, unescape
 from adapters.outlook.windows_zones import iana_zone, shown_zones
 from daemon.core.errors import Unreadable
 from daemon.core.expansion import TooMuchWork, Walk, forwards
@@ -67,7 +67,7 @@ class Zones:
 
 def _tzid_of(vtimezone: Component) -> str:
     line = vtimezone.first(b"TZID")
-    return line.value.strip().strip('"') if line else ""
+    return unescape(line.value.strip()).strip('"') if line else ""  # TEXT there (section 3.8.3.1), no parameter
 
 
 @lru_cache(maxsize=1024)
