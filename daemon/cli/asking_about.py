@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -51,16 +52,17 @@ def add_to(commands: Commands) -> None:
     restore.add_argument("file", metavar="FILE", help="the name that the file had")
 
 
-def _given(args: argparse.Namespace) -> str:
-    """A path as the daemon can understand it, whatever folder this command was given in."""
-    from pathlib import Path
-
-    here = Path(args.file)
-    return str(here.absolute()) if here.is_absolute() or here.exists() else args.file
+def _given(args: argparse.Namespace) -> dict[str, str]:
+    """A path as the daemon can understand it: with the folder that this command was given in."""
+    try:
+        here = os.getcwd()  # noqa: PTH109  a folder that was removed is no error here
+    except OSError:
+        here = ""
+    return {"file": args.file or "", "here": here}
 
 
 def _why(args: argparse.Namespace, shell: Shell) -> int:
-    reply = carry_out(shell, "why", {"file": _given(args)})
+    reply = carry_out(shell, "why", {**_given(args)})
     if args.json:
         shell.json(reply.data)
         return reply.code
@@ -118,7 +120,7 @@ def _value(text: str | None) -> str:
 
 
 def _resolve(args: argparse.Namespace, shell: Shell) -> int:
-    order = {"file": _given(args), "keep": args.keep, "field": args.field or ""}
+    order = {**_given(args), "keep": args.keep, "field": args.field or ""}
     reply = carry_out(shell, "resolve", order)
     if args.json:
         shell.json(reply.data)
@@ -129,8 +131,7 @@ def _resolve(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _log(args: argparse.Namespace, shell: Shell) -> int:
-    given = _given(args) if args.file else ""
-    reply = carry_out(shell, "log", {"file": given, "limit": args.limit})
+    reply = carry_out(shell, "log", {**_given(args), "limit": args.limit})
     if args.json:
         shell.json(reply.data)
         return reply.code

@@ -58,7 +58,10 @@ def in_grace(file: FileNow, situation: Situation) -> Decision | None:
     if situation.now >= until:
         return None
     return Decision(
-        verdicts.waiting("grace", "The file was removed; what follows waits for a grace."), not_before=until
+        verdicts.waiting(
+            verdicts.GRACE, "The file was removed; what follows waits for a grace.", "Put the file back to keep both."
+        ),
+        not_before=until,
     )
 
 

@@ -177,6 +177,8 @@ PING_PONG = Verdict(
     "Look for a second program that edits this file or event. It is tried again in a few hours, or once you edit it.",
 )
 
+GRACE = "grace"  # the code of a file that was removed so lately that it may come back
+
 
 def blocked(code: str, reason: str, cure: str) -> Verdict:
     """It can't go as it is."""

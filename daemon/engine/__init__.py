@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -168,10 +168,21 @@ class Engine:
                 self._poll(row, store)
             return self._decider(route, store).units()
 
-    def decide(self, route: str, file: int) -> Unit | None:
-        """The decision on one file as things are known now."""
-        row = self.journal.files.get(file)
-        return self._decider(route, self.around.open_store(route)).unit_of(row) if row else None
+    def later(self, route: str) -> list[Unit]:
+        """What a grace holds back on a route (`not_before`: until then), as it will be decided at its end."""
+        decider = self._decider(route, self.around.open_store(route))
+        with self.journal.turn():
+            rows = self.journal.files.put_off()
+        now = [unit for row in rows if (unit := decider.unit_of(row)) is not None and unit.is_in_grace]
+        return [unit for one in now if (unit := self._at_the_end(one, decider)) is not None]
+
+    def _at_the_end(self, unit: Unit, decider: Decider) -> Unit | None:
+        """The decision on a unit when its grace has ended, if nothing else comes in between."""
+        until = unit.decision.not_before
+        if until is None or unit.file is None:
+            return None
+        then = replace(decider, situation=replace(decider.situation, now=until)).unit_of(unit.file)
+        return replace(then, decision=replace(then.decision, not_before=until)) if then else None
 
     def _connected(self, route: str, store: Store) -> RouteRow:
         """What is remembered of the calendar; a first contact notes what was there before it."""

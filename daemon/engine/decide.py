@@ -48,6 +48,11 @@ class Unit:
         return (self.event.base if self.event else None) or Base()
 
     @property
+    def is_in_grace(self) -> bool:
+        """Whether a file was removed so lately that nothing follows yet."""
+        return self.decision.verdict.code == verdicts.GRACE
+
+    @property
     def signature(self) -> str:
         """What an approval is for: these steps, on these versions of both sides."""
         kinds = "+".join(type(step).__name__ for step in self.decision.steps)

@@ -93,6 +93,20 @@ class Files:
         """Files that are not there now and are not settled."""
         return [_row(row) for row in self._db.execute(f"{_SELECT} {_MISSING}")]
 
+    def put_off(self) -> list[FileRow]:
+        """Files that are not there now, and those that are to be looked at again at some time."""
+        rows = self._db.execute(
+            f"{_SELECT} {_MISSING} UNION {_SELECT} INDEXED BY files_look_at WHERE look_at IS NOT NULL ORDER BY 1"
+        )
+        return [_row(row) for row in rows]
+
+    def unsettled_by_route(self) -> list[tuple[str | None, str | None, int]]:
+        """How many files were seen changed and are not settled: (verdict, route, how many)."""
+        return self._db.execute(
+            """SELECT verdict, route, count(*) FROM files INDEXED BY files_dirty
+            WHERE dirty AND path IS NOT NULL AND problem IS NULL GROUP BY route, verdict"""
+        ).fetchall()
+
     def add(self, uid: str, path: str | None, stamp: Stamp, digest: str, activity: Activity, now: float) -> int:  # noqa: PLR0913, PLR0917  one row
         """A file that was not known. Returns its row."""
         values = (uid, path, bool(activity.uid), *stamp, digest, encoding.dump_activity(activity), now, True)

@@ -34,6 +34,14 @@ class History:
         )
         return [Entry(*row) for row in rows]
 
+    def newest_of(self, path: str) -> Entry | None:
+        """The last that was done to the file of this path, or to its event."""
+        row = self._db.execute(
+            f"SELECT {_ENTRY} FROM history WHERE path = ? ORDER BY id DESC LIMIT 1",  # noqa: S608  names of columns from this file
+            (path,),
+        ).fetchone()
+        return Entry(*row) if row else None
+
     def get(self, id_: int) -> tuple[Entry, bytes | None] | None:
         """One entry, with the remote object that it replaced or removed."""
         row = self._db.execute(f"SELECT {_ENTRY}, raw FROM history WHERE id = ?", (id_,)).fetchone()  # noqa: S608  names of columns from this file

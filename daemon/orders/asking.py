@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,25 +19,32 @@ from daemon.core.model import Key as ModelKey
 from daemon.core.plan import State, Verdict
 from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
-from daemon.journal.rows import FileRow
+from daemon.journal.rows import FileRow, instant
 from daemon.status import Json
+from daemon.status.standing import removal
 
 
-def relative(app: App, given: str) -> str:
-    """The path of a file below the store, from what a person typed. Raises UsageError."""
-    store = app.config.store.resolve()
-    for base in (Path(), store):
-        path = (base / given).absolute()
-        resolved = path.parent.resolve() / path.name
-        if resolved.is_relative_to(store) and (resolved.exists() or base == store):
-            return resolved.relative_to(store).as_posix()
-    raise UsageError(f"{given} is not below the store {store}.", what_to_do="Name a file of the store.")
+def relative(app: App, args: Mapping[str, Json]) -> str:
+    """The path of a file below the store, from what a person typed in the folder `here`. Raises UsageError.
+
+    Below both that folder and the store it may stand, or have stood: what is there goes before what was.
+    """
+    store, given = app.config.store.resolve(), str(args.get("file") or "")
+    paths = [(base / given).absolute() for base in (Path(str(args.get("here") or ".")), store)]
+    resolved = [path.parent.resolve() / path.name for path in paths]
+    found = [path.relative_to(store).as_posix() for path in resolved if path.is_relative_to(store)]
+    if not found:
+        raise UsageError(f"{given} is not below the store {store}.", what_to_do="Name a file of the store.")
+    there = (name for name in found if os.path.lexists(store / name))
+    was = (name for name in found if app.journal.files.by_path(name) or app.journal.history.newest_of(name))
+    with app.journal.turn():
+        return next(there, None) or next(was, None) or found[-1]
 
 
 def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     """The whole path to the decision about one file."""
     del progress
-    path = relative(app, str(args.get("file", "")))
+    path = relative(app, args)
     looked = app.engine.look({path})
     if looked.error is not None:
         raise looked.error
@@ -73,7 +81,7 @@ def _why(app: App, path: str, row: FileRow | None) -> Verdict:
         return verdicts.blocked(problem.code, problem.message, problem.cure)
     if row is None:
         if not (app.config.store / path).exists():
-            raise UsageError(f"There is no file {path}.", what_to_do="See `datebook list`, or `datebook restore`.")
+            return _removed(app, path)
         return Verdict(
             State.IGNORED,
             "not_an_activity",
@@ -87,9 +95,30 @@ def _why(app: App, path: str, row: FileRow | None) -> Verdict:
     return verdict_of(app, row)
 
 
+def _removed(app: App, path: str) -> Verdict:
+    """What became of a file that is not there, and of its event. Raises UsageError where there never was one."""
+    with app.journal.turn():
+        entry = app.journal.history.newest_of(path)
+    if entry is None:
+        raise UsageError(f"There is no file {path}.", what_to_do="See `datebook list`, or `datebook restore`.")
+    when = instant(entry.at).astimezone()
+    what = f"{entry.action} {entry.side}, {entry.reason}" if entry.reason else f"{entry.action} {entry.side}"
+    cure = f"To take that back: datebook undo {entry.id}" if entry.action in {"delete", "trash"} else ""
+    return Verdict(
+        State.IGNORED,
+        "removed",
+        f"It is not there any more. The last that was done, {when:%Y-%m-%d %H:%M}: {what}.",
+        cure or "Write the file anew, or look for it with `datebook log`.",
+    )
+
+
 def verdict_of(app: App, row: FileRow) -> Verdict:
     """What was decided on a file last; an edit since then is waiting for the next pass."""
     last = load_verdict(row.verdict) if row.verdict is not None else None
+    route = app.config.routes.get(row.route or "")
+    fresh = last is None or last.state is State.SYNCED or last.code == verdicts.GRACE
+    if route is not None and fresh and (row.missing is not None or (last and last.code == verdicts.GRACE)):
+        return verdicts.waiting(verdicts.GRACE, removal(row, route.delete_grace), "Put the file back to keep both.")
     if last is None:
         return verdicts.waiting("waiting", "It goes out with the next pass.", "Run `datebook sync`.")
     if last.state is State.SYNCED and app.journal.files.is_dirty(row.id):

@@ -138,7 +138,7 @@ def _create(app: App, found: _Found) -> Create:
 
 def _spent(app: App, source: str) -> None:
     """Everything in this file of the store is a file of its own now."""
-    write = Remove(Ref(relative(app, source)), app.engine.around.new_id(), "it was split into activities")
+    write = Remove(Ref(relative(app, {"file": source})), app.engine.around.new_id(), "it was split into activities")
     for _, outcome in app.folder.write([write]):
         app.folder.forget([write.token])
         if not isinstance(outcome, Written):

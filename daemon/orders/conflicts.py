@@ -40,7 +40,7 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
 def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     """Keep the value of one side for every open conflict of a file, or for one field of it."""
     side = Side(str(args["keep"]))
-    path = relative(app, str(args.get("file", "")))
+    path = relative(app, args)
     field = str(args.get("field") or "")
     with app.journal.turn():
         file = app.journal.files.by_path(path)

@@ -19,7 +19,7 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     given = str(args.get("file") or "")
     file_id: int | None = None
     if given:
-        path = relative(app, given)
+        path = relative(app, args)
         with app.journal.turn():
             row = app.journal.files.by_path(path)
         if row is None:

@@ -28,9 +28,23 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         progress(Progress(f"reading {route}", number, len(app.config.routes)))
         units = app.engine.plan(route)
         keep_holds(app.journal, route, units, app.clock.now())
-        actions += plan_rows(route, [unit for unit in units if unit.decision.hold is None])  # type: ignore[arg-type]  # rows are JSON
+        going = [unit for unit in units if unit.decision.hold is None and not unit.is_in_grace]
+        actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
+        actions += _later(route, app.engine.later(route))
         held += _held(route, units)
     return Reply(3 if held else 0, {"actions": actions, "held": held})
+
+
+def _later(route: str, units: list[Unit]) -> list[Json]:
+    """What is done when a grace has ended, and when that is."""
+    rows: list[Json] = []
+    for unit in units:
+        until = unit.decision.not_before.astimezone() if unit.decision.not_before else None
+        for row in plan_rows(route, [unit]):
+            when = f", at {until:%H:%M:%S} unless it is put back" if until else ""
+            moment = until.isoformat(timespec="seconds") if until else None
+            rows.append({**row, "reason": f"{row['reason']}{when}", "not_before": moment})  # type: ignore[dict-item]  # rows are JSON
+    return rows
 
 
 def connect(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:

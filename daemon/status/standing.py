@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from daemon.core import verdicts
 from daemon.core import verdicts
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
@@ -72,7 +73,7 @@ def standing(
         conflicts = tuple(conflict for row in journal.conflicts.rows() if (conflict := _conflict(journal, row)))
         holds = journal.holds.rows()
         problems = (
-            *_file_problems([*broken, *shown_ones]),
+            *_file_problems([*broken, *shown_ones], routes),
             *_event_problems(journal, routes),
             *map(_folder_problem, folder_problems),
         )
@@ -80,6 +81,7 @@ def standing(
         links = {name: journal.events.count(name) for name in shown_routes}
         last = {name: row.last_success for name in shown_routes if (row := journal.route(name))}
         waiting = journal.events.waiting()
+        going = _going(tally, journal.files.unsettled_by_route())
     states = tally.states
     calendars = {
         name: CalendarStatus(
@@ -88,7 +90,7 @@ def standing(
             state=CalendarState.DISCONNECTED if name in away else CalendarState.OK,
             last_sync=instant(moment) if (moment := last.get(name)) is not None else None,
             linked=links[name],
-            pending_out=states[name, State.WAITING],
+            pending_out=going[name],
             pending_in=waiting.get(name, 0),
             conflicts=len({one.file for one in conflicts if one.calendar == name}),
             blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
@@ -126,18 +128,42 @@ class _Tally:
 
     states: Counter[tuple[str | None, State | None]]
     shown: tuple[str, ...]
+    waiting: Counter[str | None]  # by route, files that are gone too: what becomes of their events waits
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str | None, str | None, bool, int]]) -> _Tally:
         states: Counter[tuple[str | None, State | None]] = Counter()
+        waiting: Counter[str | None] = Counter()
         shown: dict[str, None] = {}
         for text, route, here, count in rows:
             state = load_verdict(text).state if text else None
             if here:
                 states[route, state] += count
-            if text and (state in _SHOWN or load_verdict(text).code in _TOLD):
+            if state is State.WAITING:
+                waiting[route] += count
+            if text and (state in _SHOWN or _is_grace(text) or load_verdict(text).code in _TOLD):
                 shown[text] = None
-        return cls(states, tuple(shown))
+        return cls(states, tuple(shown), waiting)
+
+
+def _going(tally: _Tally, unsettled: Iterable[tuple[str | None, str | None, int]]) -> Counter[str | None]:
+    """By route, how many files have something for their calendar: what waits, and what was edited since it agreed."""
+    going = Counter(tally.waiting)
+    for text, route, count in unsettled:
+        if text is None or load_verdict(text).state is State.SYNCED:
+            going[route] += count
+    return going
+
+
+def removal(file: FileRow, grace: timedelta) -> str:
+    """What is said of a file that was removed, or lost its date, a moment ago."""
+    what = "It was removed" if file.missing is not None else "It lost its date"
+    until = instant(file.missing or file.changed) + grace
+    return f"{what}; what that does to its event is done at {until.astimezone():%H:%M:%S}, unless it is put back."
+
+
+def _is_grace(verdict: str) -> bool:
+    return load_verdict(verdict).code == verdicts.GRACE
 
 
 def _store(tally: _Tally, broken: Iterable[FileRow], path: str) -> StoreStatus:
@@ -149,16 +175,19 @@ def _store(tally: _Tally, broken: Iterable[FileRow], path: str) -> StoreStatus:
     )
 
 
-def _file_problems(files: list[FileRow]) -> Iterable[Problem]:
+def _file_problems(files: list[FileRow], routes: Mapping[str, Route]) -> Iterable[Problem]:
     for file in files:
         if file.problem is not None:
             yield replace(_folder_problem(load_problem(file.problem)), file=file.path, since=instant(file.changed))
         elif file.verdict is not None:
             verdict = load_verdict(file.verdict)
-            if verdict.state in _SHOWN or verdict.code in _TOLD:
+            if verdict.state in _SHOWN or _is_grace(file.verdict) or verdict.code in _TOLD:
                 asks = verdict.state in _SHOWN
                 since = instant(file.changed)
-                yield Problem(verdict.code, verdict.reason, verdict.cure, since, file=file.path, needs_user=asks)
+                reason = verdict.reason
+                if verdict.code == verdicts.GRACE and (route := routes.get(file.route or "")):
+                    reason = removal(file, route.delete_grace)
+                yield Problem(verdict.code, reason, verdict.cure, since, file=file.path, needs_user=asks)
 
 
 def _folder_problem(problem: Unreadable) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,39 @@ def test_a_removed_file_takes_its_event_along_and_undo_is_not_needed_for_a_renam
     (synced.store / "anna.yaml").unlink()
     assert synced.sync().code == 0
     assert synced.events() == {}
+
+
+def test_a_removed_file_is_found_from_the_folder_it_stood_in_and_its_waiting_is_told(person: Person) -> None:
+    config = person.root / "config.yaml"
+    config.write_text(config.read_text().replace("delete_grace: 1s", "delete_grace: 1h"))
+    person.sync()
+    place = person.write("2027/call.yaml", CALL).parent
+    person.sync()
+    (place / "call.yaml").unlink()
+    assert person.sync().code == 0
+    said = person.run("why", "call.yaml", "--json", cwd=place).json
+    assert (said["file"], said["state"], said["code"]) == ("2027/call.yaml", "waiting", "grace")
+    assert re.search(r"at \d\d:\d\d:\d\d, unless it is put back", said["reason"])
+    (action,) = person.run("plan", "--json").json["actions"]
+    assert (action["action"], action["side"], action["file"]) == ("delete", "calendar", "2027/call.yaml")
+    assert datetime.fromisoformat(action["not_before"]) > datetime.now(UTC)
+    status = person.run("status", "--json").json
+    assert status["calendars"]["work"]["pending_out"] == 1
+    assert [(one["file"], one["code"], one["needs_user"]) for one in status["problems"]] == [
+        ("2027/call.yaml", "grace", False)
+    ]
+    assert person.run("status").code == 0
+
+
+def test_of_a_removed_file_why_says_what_was_done_and_its_cure_brings_it_back(synced: Person) -> None:
+    (synced.store / "call.yaml").unlink()
+    synced.sync()
+    said = synced.run("why", "call.yaml", "--json", cwd=synced.store).json
+    assert (said["state"], said["code"]) == ("ignored", "removed")
+    assert synced.run(*said["cure"].partition("datebook ")[2].split()).code == 0
+    assert list(synced.events()) == ["Call Anna about the renewal"]
+    assert synced.files() == ["call.yaml"]
+    assert synced.run("why", "never-was.yaml").code == 2
 
 
 def test_a_removed_event_moves_the_file_to_the_trash_and_restore_brings_both_back(synced: Person) -> None:
