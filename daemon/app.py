@@ -32,8 +32,9 @@ from daemon.engine.decide import Unit
 from daemon.engine.look import Router
 from daemon.journal import Journal
 from daemon.keepsake import REBUILDING, Keepsake, recover
-from daemon.lock import hold_state, hold_store
+from daemon.lock import hold_state
 from daemon.passes import Synced
+from daemon.store_hold import hold_store
 
 _DISCONNECTED = "disconnected"
 # Passes over these routes, tells how far it is, and reads every file if asked to.

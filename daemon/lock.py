@@ -1,4 +1,4 @@
-"""One daemon for one state folder and for one store, on this machine; freed by the kernel however it ends.
+"""One daemon for one state folder, on this machine; freed by the kernel however it ends. `store_hold` is for stores.
 
 The lock is flock(2), on a file of the state folder and on the store's `.datebook` folder itself: no
 lock file stands in the store, where a replicator would carry it to other people's machines.
@@ -41,16 +41,16 @@ def hold_state(lock: Path) -> Iterator[None]:
         os.close(handle)
 
 
-@contextmanager
-def hold_store(store: Path) -> Iterator[None]:
-    """Hold a store against other daemons of this machine. Raises AlreadyRunning; OSError where it has no marker."""
-    handle = os.open(store / ".datebook", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def take_folder(folder: Path, store: Path) -> int:
+    """Lock a folder of a store; the open handle that holds it. Raises AlreadyRunning, OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with _without_locks():
             _take(handle, store)
-        yield
-    finally:
+    except BaseException:
         os.close(handle)
+        raise
+    return handle
 
 
 def holder(lock: Path) -> int | None:

@@ -6,10 +6,11 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from threading import Lock
@@ -22,10 +23,10 @@ from daemon.app import App, bind, build, disconnected_routes, open_journal, set_
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control.control_server import ControlServer
-from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, UsageError
+from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, Missing, UsageError
 from daemon.core.policy import Route
 from daemon.journal import Journal
-from daemon.lock import hold_state, hold_store
+from daemon.lock import AlreadyRunning, hold_state
 from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
 from daemon.loop.reports import Report, trouble_of
@@ -45,6 +46,7 @@ from daemon.status import (
 )
 from daemon.status.standing import disconnected, standing
 from daemon.status.status_file import write_status
+from daemon.store_hold import StoreHold
 from daemon.thrift import give_memory_back
 from daemon.upkeep import Upkeep
 from daemon.watch import How, Watcher
@@ -61,6 +63,7 @@ class Service:
     journal: Journal
     app: App
     started: datetime
+    hold: StoreHold
     loop: Loop = field(init=False)
     watcher: Watcher = field(init=False)
     progress: Progress = field(init=False)
@@ -80,9 +83,21 @@ class Service:
         self.watcher = Watcher(self.app.config.store, self._tell, clock=self.clock)
 
     def _with_syncer(self, app: App) -> App:
-        around = replace(app.engine.around, progress=self._get_on)
+        check = partial(self._check_store, app.engine.around.check_store)
+        around = replace(app.engine.around, progress=self._get_on, check_store=check)
         app.engine.around = around
         return replace(app, syncer=self._sync_now)
+
+    def _check_store(self, check: Callable[[], None]) -> None:
+        """See that it is the store, and ours alone; one that is gone is let go of. Raises Missing."""
+        try:
+            check()
+            self.hold.refresh()
+        except Missing:
+            self.hold.release()
+            raise
+        except AlreadyRunning as error:
+            raise Missing(str(error), what_to_do="Stop the other one: two of them would double everything.") from None
 
     def _get_on(self, _done: int) -> None:
         """A worker has got a step further; at the end of the program it takes no other."""
@@ -162,6 +177,7 @@ class Service:
         app = build(config, self.places, self.journal, bind(config, self.journal, self.clock), self.clock)
         self.app = self._with_syncer(app)
         if moved:
+            self.hold.move(config.store)
             self.watcher.stop()
             self.watcher = Watcher(config.store, self._tell, clock=self.clock)
             self.watcher.start()
@@ -296,7 +312,10 @@ def _run(places: Places, clock: Clock) -> int:
         journal = open_journal(places, clock)
         stack.callback(journal.close)
         marker = bind(config, journal, clock)
+        hold = StoreHold(config.store, places.state)
+        stack.callback(hold.release)
         with suppress(OSError):  # a store that is not there now is waited for; its marker is looked at each time
-            stack.enter_context(hold_store(config.store))
-        service = Service(places, clock, journal, build(config, places, journal, marker, clock), clock.now())
+            hold.refresh()
+        app = build(config, places, journal, marker, clock)
+        service = Service(places, clock, journal, app, clock.now(), hold)
         return service.run()

@@ -37,6 +37,30 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@contextmanager
+def disk_of_its_own(person: Person) -> Iterator[Path]:
+    """The store is a disk that can be put in again, as a stick can; where else it is mounted."""
+    disk = person.root / "disk"
+    with small_disk(disk, "1m"):
+        person.store.mkdir()
+        put_in(disk, person.store)
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", "--lazy", str(person.store)], capture_output=True, check=False)
+
+
+def put_in(disk: Path, folder: Path) -> None:
+    subprocess.run(["mount", "--bind", str(disk), str(folder)], check=True)
+
+
+def taken_out(folder: Path) -> bool:
+    """Unmount it as a desktop does: it fails while anybody has anything open there."""
+    done = subprocess.run(["umount", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "busy" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
 def fill(folder: Path) -> Path:
     """Use up the last byte."""
     filler = folder / "filler.bin"
@@ -113,3 +137,21 @@ def test_a_full_disk_under_the_journal_sends_nothing_and_loses_nothing(person: P
         until(lambda: status(person)["state"] == "ok", 90)
         assert len(person.files()) == 21
     assert len(person.events()) == 21
+
+
+def test_a_disk_can_be_unmounted_while_the_daemon_runs_and_its_return_goes_on(person: Person) -> None:
+    with disk_of_its_own(person) as disk, running(person) as daemon:
+        person.write("anna.yaml", CALL.format(who="Anna"))
+        until(lambda: "uid:" in person.read("anna.yaml"))
+        for old, new in (("10:30", "11:30"), ("11:30", "12:30")):  # once more when the daemon has met its return
+            until(lambda: taken_out(person.store), 20)  # the daemon may look at it just now
+            until(lambda: "mount it again" in (status(person)["store"].get("missing") or {}).get("cure", ""))
+            assert status(person)["state"] == "attention"
+            assert person.files() == []
+            assert sorted(person.events()) == ["Call Anna"]
+            put_in(disk, person.store)
+            until(lambda: status(person)["state"] == "ok")
+            person.edit("anna.yaml", old, new)
+            until(lambda wanted=new: f"T{wanted.replace(':', '')}00" in person.events()["Call Anna"])
+        second = person.run("run", "--state", str(person.root / "another"))
+        assert (second.code, f"process {daemon.pid}" in second.err) == (1, True), second.err

@@ -14,7 +14,8 @@ import pytest
 RACER = """
 import sys, time
 from pathlib import Path
-from daemon.lock import AlreadyRunning, hold_state, hold_store
+from daemon.lock import AlreadyRunning, hold_state
+from daemon.store_hold import hold_store
 root, start = Path(sys.argv[1]), float(sys.argv[2])
 while time.time() < start:
     pass

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from daemon.lock import AlreadyRunning, hold_state, hold_store, holder
+from daemon.lock import AlreadyRunning, hold_state, holder
+from daemon.store_hold import hold_store
 
 HOLD = """
 import sys, pathlib
-from daemon.lock import hold_state, hold_store
+from daemon.lock import hold_state
+from daemon.store_hold import hold_store
 with {0}(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
