@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from daemon.core import verdicts
-from daemon.core import verdicts
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
 from daemon.core.plan import State
