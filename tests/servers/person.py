@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -115,11 +115,13 @@ class Person:
     def sync(self) -> Ran:
         return self.run("sync")
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """The daemon, in the background."""
+    def start(self, within: Sequence[str] = (), **env: str) -> subprocess.Popen[bytes]:
+        """The daemon, in the background; `within` is a command that becomes it."""
         log = (self.root / "daemon.log").open("ab")
-        command = [sys.executable, "-m", "daemon", *self.places, "run"]
-        return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        command = [*within, sys.executable, "-m", "daemon", *self.places, "run"]
+        return subprocess.Popen(
+            command, env={**self.environment, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
 
     def write(self, path: str, text: str) -> Path:
         target = self.store / path

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,9 +31,9 @@ def status(person: Person) -> Any:
 
 
 @contextmanager
-def running(person: Person) -> Iterator[subprocess.Popen[bytes]]:
-    """The daemon, from when it is well until SIGTERM has ended it."""
-    daemon = person.start()
+def running(person: Person, within: Sequence[str] = (), **env: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon, from when it is well until SIGTERM has ended it; `within` is a command that becomes it."""
+    daemon = person.start(within, **env)
     try:
         until(lambda: status(person).get("pid") == daemon.pid and status(person)["state"] in {"ok", "attention"})
         yield daemon
