@@ -73,6 +73,8 @@ def _why(args: argparse.Namespace, shell: Shell) -> int:
     shell.out.line(f"  {plain(data['reason'])}")
     if data["cure"]:
         shell.out.line(f"  {plain(data['cure'])}")
+    if data.get("note"):
+        shell.out.line(f"  {plain(data['note'])}")
     return reply.code
 
 

@@ -35,7 +35,17 @@ def make_event(file: FileNow, situation: Situation, reason: str, *, guests: bool
         sent = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}
     gate = mail_gate(others(everyone_on(sent), situation.own), situation)
     view = apply_patch(sent, out.overlay)
-    return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails), gate)
+    absent = left_out(file.activity.view, sent, situation.own)
+    if absent:
+        why = "guests: never" if situation.route.guests is GuestMail.NEVER else "a first import mails nobody"
+        reason = f"{reason}, without its guests ({why})"
+    return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails, absent), gate)
+
+
+def left_out(file: View, event: View, own: frozenset[str]) -> tuple[str, ...]:
+    """The addresses of those whom a file names and the event does not have, sorted."""
+    there = {guest.email for guest in everyone_on(event)}
+    return tuple(mail for mail in others(everyone_on(file), own) if mail not in there)
 
 
 def project(file: FileNow, event: EventNow | None, situation: Situation) -> Outgoing:

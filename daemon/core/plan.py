@@ -71,6 +71,7 @@ class CreateEvent:
     overlay: Patch
     reason: str
     mails: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # whom the file names and the event is made without
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ def plan_rows(route: str, units: Sequence[Unit]) -> list[dict[str, object]]:
 
 def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:  # noqa: PLR0911  a row for each kind
     match step:
-        case CreateEvent(view, _, _, reason, mails):
-            return _base(route, unit, "calendar", "create", reason, fields=_fields(view), mails=list(mails))
+        case CreateEvent(view, _, _, reason, mails, absent):
+            row = _base(route, unit, "calendar", "create", reason, fields=_fields(view), mails=list(mails))
+            return {**row, "left_out": list(absent)}
         case UpdateEvent(patch, _, _, reason, mails):
             return _base(route, unit, "calendar", "update", reason, fields=_fields(patch), mails=list(mails))
         case DeleteEvent(reason, mails):

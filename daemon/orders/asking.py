@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,12 +14,14 @@ from daemon.control import ProgressSink, Reply
 from daemon.core import verdicts
 from daemon.core.errors import UsageError
 from daemon.core.fields import DEFAULT_TYPE
+from daemon.core.making import left_out
 from daemon.core.model import AllDay, Field, Status, Timed, When, text_of, when_of
 from daemon.core.model import Key as ModelKey
 from daemon.core.plan import State, Verdict
+from daemon.core.policy import GuestMail
 from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
-from daemon.journal.rows import FileRow, instant
+from daemon.journal.rows import EventRow, FileRow, instant
 from daemon.status import Json
 from daemon.status.standing import removal
 
@@ -61,9 +63,28 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         "code": verdict.code,
         "reason": verdict.reason,
         "cure": verdict.cure,
+        **_guests(app, row, links),
     }
     asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
     return Reply(3 if asks else 0, data)
+
+
+def _guests(app: App, row: FileRow | None, links: Sequence[EventRow]) -> Mapping[str, Json]:
+    """Whom the file names and its event does not have, or will not, and a note that says why."""
+    link = next((link for link in links if link.role == "primary"), None)
+    route = app.config.routes.get(link.route if link else (row.route or "") if row else "")
+    if row is None or route is None or route.guests is not GuestMail.NEVER:
+        return {}
+    absent = left_out(row.activity.view, link.activity.view if link else {}, app.engine.around.own(route.name))
+    if not absent:
+        return {}
+    many = f"{len(absent)} guest{'' if len(absent) == 1 else 's'} of the file"
+    note = (
+        f"{many} {'is' if len(absent) == 1 else 'are'} not on the event: nobody is mailed (guests: never)."
+        if link
+        else f"{many} will be left out where the service would mail them (guests: never)."
+    )
+    return {"note": note, "left_out": list(absent)}
 
 
 def _disconnected(app: App, calendar: str | None, *, is_linked: bool) -> Verdict | None:

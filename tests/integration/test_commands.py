@@ -90,6 +90,20 @@ def test_plan_changes_nothing_and_says_what_sync_would_do(person: Person) -> Non
     assert person.read("call.yaml") == CALL
 
 
+def test_guests_that_are_left_out_are_named_before_and_after(person: Person) -> None:
+    person.sync()
+    person.write("call.yaml", f"{CALL}attendees: [Anna <anna@romashka.example>, me@example.com]\n")
+    (action,) = person.run("plan", "--json").json["actions"]
+    assert action["left_out"] == ["anna@romashka.example"]
+    assert action["reason"] == "a new file, without its guests (guests: never)"
+    synced = person.run("sync", "--json")
+    assert [(row["wrote"], row["read"]) for row in synced.json["calendars"]] == [(1, 0)]
+    said = person.run("why", "call.yaml", "--json").json
+    assert (said["state"], said["left_out"]) == ("synced", ["anna@romashka.example"])
+    assert "1 guest of the file is not on the event" in person.run("why", "call.yaml").out
+    assert "ATTENDEE" not in person.events()["Call Anna about the renewal"]
+
+
 def test_a_first_import_waits_for_approval_and_then_goes(servers: Servers, tmp_path: Path) -> None:
     person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
     text = (person.root / "config.yaml").read_text().replace("backlog: import", "backlog: ask")
