@@ -14,10 +14,10 @@ from enum import Enum
 
 from adapters.dav.caldav_reading import Reader
 from adapters.ics import ics_codec
-from daemon.core.errors import StoreError, Unreadable
+from daemon.core.errors import StoreError, Unavailable, Unreadable
 from daemon.core.fields import default, equal
-from daemon.core.model import Field, Key, Value, View
-from daemon.core.store import Create, Seen, Update, Written
+from daemon.core.model import Field, Key, Value
+from daemon.core.store import Create, Failed, Outcome, Seen, Update, Written
 
 DOUBTFUL = frozenset({Field.MEETING_URL, Field.BUSY, Field.PRIVATE, Field.PRIORITY, Field.REMINDERS, Field.CATEGORIES})
 _Word = tuple[Field, Value | None]
@@ -30,8 +30,11 @@ class Keeping:
     _kept: set[_Word] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def seen(self, write: Create | Update, written: Written, reader: Reader) -> Written:
-        """The outcome of a write, with the keys that Google did not keep."""
+    def seen(self, write: Create | Update, written: Written, reader: Reader) -> Outcome:
+        """The outcome of a write, with the keys that Google did not keep.
+
+        Where Google can't be asked, the outcome is uncertain: who settles it later looks for what was dropped.
+        """
         said = write.view if isinstance(write, Create) else write.patch
         doubtful = {key: value for key, value in said.items() if value is not None and self._is_doubtful(key, value)}
         if not doubtful:
@@ -39,10 +42,15 @@ class Keeping:
         try:
             sent = ics_codec.read(written.raw, zone=reader.zone, types=reader.types).view
             there = reader.one(written.ref.id)
+        except Unavailable as error:
+            return _in_doubt(error)
         except (StoreError, Unreadable):
-            return written
-        if not isinstance(there, Seen) or not _is_echo(sent, there.activity.view):
-            return written
+            return replace(written, dropped=frozenset(doubtful))
+        if isinstance(there, Failed) and isinstance(there.error, Unavailable):
+            return _in_doubt(there.error)
+        if not isinstance(there, Seen):
+            return replace(written, dropped=frozenset(doubtful))
+        # What somebody has changed since can't be told from what was dropped: then both sides keep what they have.
         dropped = frozenset(key for key in doubtful if not _same(key, sent, there.activity.view))
         with self._lock:
             self._kept |= {_word(key, value) for key, value in doubtful.items() if key not in dropped}
@@ -60,10 +68,10 @@ def _word(key: Key, value: Value) -> _Word:
     return key.field, value if isinstance(value, Enum) else None
 
 
-def _is_echo(sent: View, there: View) -> bool:
-    """Whether what is there is what was sent, as far as nobody doubts: else somebody has edited it already."""
-    plain = {key for key in {*sent, *there} if key.field in {Field.SUBJECT, Field.WHEN, Field.REPEAT, Field.SKIP}}
-    return all(equal(key, sent.get(key), there.get(key)) for key in plain)
+def _in_doubt(error: Unavailable) -> Unavailable:
+    return Unavailable(
+        str(error), store=error.store, ref=error.ref, after=error.after, throttled=error.throttled, uncertain=True
+    )
 
 
 def _same(key: Key, sent: Mapping[Key, Value], there: Mapping[Key, Value]) -> bool:

@@ -14,6 +14,7 @@ from tests.servers.google_answers import Mail, Manners
 from tests.servers.google_bodies import Rewriting
 from tests.servers.google_person import GooglePerson, event
 from tests.servers.google_persona import GooglePersona
+from tests.servers.null_dav import Answer, Request
 
 CALL = "subject: Call {who}\ntype: call\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 WEEKLY = "subject: Weekly\ndue_date: 2027-11-24\ndue_time: 10:30\nrepeat: FREQ=WEEKLY;COUNT=6\n"
@@ -547,3 +548,34 @@ def test_an_expired_token_reads_again_only_what_may_have_changed(tmp_path):
     unsure = [item for item, version in listed.items() if not version]
     assert [item.rpartition("/")[2] for item in unsure] == ["e-2.ics"]
     assert {seen.ref.version for seen in read} >= {version for version in listed.values() if version}
+
+
+class LimitsAfterPut(GooglePersona):
+    """Google, which asks to slow down just when something was written, a few times."""
+
+    left = 2
+
+    def handle(self, request: Request) -> Answer:
+        answer = super().handle(request)
+        if request.method == "PUT" and answer.status < 300 and self.left:
+            self.left -= 1
+            self.limit("429")
+        return answer
+
+
+def test_what_google_drops_stays_in_the_file_although_its_limit_hides_that_at_first(tmp_path):
+    drops = Rewriting(drops=frozenset({"PRIORITY", "CLASS", "VALARM"}))
+    with LimitsAfterPut(manners=Manners(rewriting=drops)) as persona:
+        person = GooglePerson(tmp_path / "me", persona)
+        text = CALL.format(who="Anna") + "priority: high\nprivate: true\nreminders: [10m]\n"
+        person.write("anna.yaml", text)
+        for _ in range(4):
+            person.run("sync")
+        assert person.read("anna.yaml").startswith(text)
+        assert len(person.events()) == 1
+        person.edit("anna.yaml", "priority: high", "priority: low")
+        for _ in range(4):
+            person.run("sync")
+        assert person.read("anna.yaml").startswith(text.replace("high", "low"))
+        assert len(person.events()) == 1
+        person.sync()

@@ -107,6 +107,7 @@ class Stage:
     root: Path
     dav: Any
     on_conflict: str = "ask"
+    account: str = ""  # the lines of the config; "": any CalDAV server
     _kept: object = None
 
     def __post_init__(self) -> None:
@@ -114,10 +115,10 @@ class Stage:
         here.mkdir(parents=True)
         (here / "password").write_text("secret")
         (here / "password").chmod(0o600)
+        home = f"service: caldav\n    url: {self.dav.url}\n    user: me\n    password: {{file: {here / 'password'}}}\n"
         (here / "config.yaml").write_text(
             f"store: {self.store}\nowner: me@example.com\ntimezone: Europe/Helsinki\n"
-            "accounts:\n  home:\n    service: caldav\n"
-            f"    url: {self.dav.url}\n    user: me\n    password: {{file: {here / 'password'}}}\n"
+            f"accounts:\n  home:\n    {self.account or home}"
             f"calendars:\n  work:\n    account: home\n    calendar: {self.dav.url}\n"
             f"    since: all\n    backlog: import\n    delete_grace: 0s\n    on_conflict: {self.on_conflict}\n"
         )
@@ -220,10 +221,10 @@ def _in_a_child(work: Callable[[], None], *, expect: int | None) -> int:
 
 
 @contextmanager
-def stage_on(root: Path, dav: Any, on_conflict: str = "ask") -> Iterator[Stage]:
+def stage_on(root: Path, dav: Any, on_conflict: str = "ask", account: str = "") -> Iterator[Stage]:
     """A stage that clears up."""
     try:
-        yield Stage(root, dav, on_conflict)
+        yield Stage(root, dav, on_conflict, account)
     finally:
         dav.close()
         shutil.rmtree(root, ignore_errors=True)
