@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from threading import Lock
 
@@ -19,37 +18,29 @@ import structlog
 
 from config.load import load
 from config.places import Places, make_state
-from daemon.app import App, bind, build, disconnected_routes, open_journal, set_connected
+from daemon.app import App, bind, build, open_journal, set_connected
 from daemon.clock import Clock, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control.control_server import ControlServer
 from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, Missing, UsageError
-from daemon.core.policy import Route
 from daemon.journal import Journal
 from daemon.lock import AlreadyRunning, hold_state
 from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
-from daemon.loop.reports import Report, trouble_of
+from daemon.loop.reports import Report
 from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
 from daemon.orders.leaving import leave_failure
 from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
-from daemon.status import (
-    AccountStatus,
-    CalendarState,
-    CalendarStatus,
-    Problem,
-    Status,
-    health,
-)
-from daemon.status.standing import disconnected, standing
+from daemon.service_status import status_of, watch_problem
+from daemon.status import Problem, Status
 from daemon.status.status_file import write_status
 from daemon.store_hold import StoreHold
 from daemon.thrift import give_memory_back
 from daemon.upkeep import Upkeep
-from daemon.watch import How, Watcher
+from daemon.watch import Watcher
 
 _log = structlog.get_logger("datebook.service")
 
@@ -223,56 +214,11 @@ class Service:
             return bool(os.statvfs(self.app.config.store).f_flag & os.ST_RDONLY)
         return False
 
-    def _watch_problem(self) -> Problem | None:
-        """What keeps the kernel from telling of every change: the store is looked at every few seconds instead."""
-        watching = self.watcher.watching
-        if not watching.code or watching.how is How.NOT_THERE:  # that is said with the store itself
-            return None
-        place = str(self.app.config.store)
-        return Problem(watching.code, watching.message, watching.cure, file=place, needs_user=False)
-
     def status(self, report: Report) -> Status:
         """Everything that the status file says."""
-        app = self.app
-        away = disconnected_routes(app.routes, self.journal)
-        seen = app.engine.eyes.problems.values()
-        now = standing(self.journal, app.config.routes, str(app.config.store), seen, away=away)
-        problems = (*filter(None, (self.config_problem, self._watch_problem())), *now.problems)
-        calendars = {name: _calendar(calendar, report, name) for name, calendar in now.calendars.items()}
-        store = now.store
-        if report.store_error is not None:
-            store = replace(store, missing=trouble_of(report.store_error))
-        status = Status(
-            version=metadata.version("datebook"),
-            pid=os.getpid(),
-            started=self.started,
-            updated=self.clock.now(),
-            store=store,
-            accounts={
-                name: disconnected(name, calendars, replace(account, token_expires=app.accounts.token_expires(name)))
-                for name, account in {**_unheard(away), **report.accounts}.items()
-            },
-            calendars=calendars,
-            problems=problems,
-            conflicts=now.conflicts,
-        )
-        return replace(status, state=health(report.life, status))
-
-
-def _unheard(away: Mapping[str, Route]) -> Mapping[str, AccountStatus]:
-    """The accounts of which the loop knows nothing, because they are disconnected."""
-    return {route.account: AccountStatus() for route in away.values()}
-
-
-def _calendar(calendar: CalendarStatus, report: Report, name: str) -> CalendarStatus:
-    """What the journal knows of a route, under what the loop knows of it."""
-    route = report.routes.get(name)
-    if route is None or calendar.state is CalendarState.DISCONNECTED:
-        return calendar
-    state = route.state
-    if state is CalendarState.OK and (calendar.held or calendar.conflicts or calendar.blocked):
-        state = CalendarState.HELD if calendar.held else CalendarState.ATTENTION
-    return replace(calendar, state=state, last_sync=route.last_sync or calendar.last_sync)
+        problems = filter(None, (self.config_problem, watch_problem(self.watcher.watching, self.app.config.store)))
+        status = status_of(self.app, report, tuple(problems))
+        return replace(status, started=self.started)
 
 
 def _identity(store: Path) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from daemon.clock import Clock
 from daemon.core.errors import FolderMissing, SyncError
 from daemon.core.policy import Route
 from daemon.loop import schedule
-from daemon.loop.board_state import LookOrder, LookState, RouteState
+from daemon.loop.board_state import LookOrder, LookState, RouteState, renewed
 from daemon.loop.schedule import Instant, Step, StopAccount, Timetable, Wait
 from daemon.passes import Looked, Synced
 
@@ -37,14 +37,13 @@ class Board:
         self.changed = Condition()
         self.clock = clock
         self.look = LookState(places=None, asked=True, full=True)
-        self.routes: dict[str, RouteState] = {}
         self.stopping = False
         self._draw = draw
         self._on_change = on_change
         self._epoch = 0
         self._rescan = rescan.total_seconds()
         self._workers: set[str] = set()
-        self._renew_routes(routes)
+        self.routes = renewed({}, routes, clock.monotonic())
 
     def instant(self) -> Instant:
         """This moment on both clocks."""
@@ -118,24 +117,10 @@ class Board:
         """Go on with the routes of a new config: everything is looked at and asked again."""
         with self.changed:
             self._epoch += 1
-            self._renew_routes(routes)
+            self.routes = renewed(self.routes, routes, self.clock.monotonic())
             self.look.ok_once = False  # it may be another store
             self.ask_look(None, full=True)
             self._touch()
-
-    def _renew_routes(self, routes: Mapping[str, Route]) -> None:
-        now = self.clock.monotonic()
-        kept = {name: state for name, state in self.routes.items() if name in routes}
-        self.routes = {}
-        for name, route in routes.items():
-            state = kept.get(name)
-            if state is None or state.route.account != route.account:
-                state = RouteState(route, schedule.fresh(route.poll, now))
-            elif state.route != route:
-                state.route, state.table = route, schedule.poked(schedule.fresh(route.poll, now))
-            else:
-                state.table = schedule.poked(state.table)
-            self.routes[name] = state
 
     def hire(self) -> tuple[str, ...]:
         """The accounts that have routes and no thread; each of them must be given one."""

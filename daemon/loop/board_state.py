@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 
 from daemon.core.errors import SyncError
 from daemon.core.policy import Route
-from daemon.loop.schedule import Timetable
+from daemon.loop.schedule import Timetable, fresh, poked
 from daemon.passes import Synced
 
 
@@ -61,3 +62,18 @@ class RouteState:
     def running(self) -> bool:
         """Whether a pass over it is under way."""
         return self.begun > self.ended
+
+
+def renewed(states: Mapping[str, RouteState], routes: Mapping[str, Route], now: float) -> dict[str, RouteState]:
+    """The states under a new config: what is known of a route stays, and each of them is asked again."""
+    found: dict[str, RouteState] = {}
+    for name, route in routes.items():
+        state = states.get(name)
+        if state is None or state.route.account != route.account:
+            state = RouteState(route, fresh(route.poll, now))
+        elif state.route != route:
+            state.route, state.table = route, poked(fresh(route.poll, now))
+        else:
+            state.table = poked(state.table)
+        found[name] = state
+    return found
