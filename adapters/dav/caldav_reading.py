@@ -70,7 +70,7 @@ class Reader:
         try:
             return Seen(ref, ics_codec.read(raw, zone=self.zone, types=self.types, path=ref.id), raw)
         except Unreadable as error:
-            return Failed(ref.id, error, ref.version)
+            return Failed(ref.id, error, ref.version, ics_codec.peek_title(raw))
 
     def find(self, uid: str, *, search: bool) -> Reading | None:
         """The item with this UID, at the name that we would give it or (`search`) at any; None: there is none."""

@@ -19,9 +19,11 @@ from adapters.ics.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
 
-__all__ = ["compose", "join", "patch", "peek_uid", "problems", "read", "say", "split"]
+__all__ = ["compose", "join", "patch", "peek_title", "peek_uid", "problems", "read", "say", "split"]
 
 _PRODID = "-//Datebook//Datebook//EN"
+_CLASS = re.compile(rb"^CLASS(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
+_SUMMARY = re.compile(rb"^SUMMARY(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 def read(raw: bytes, *, zone: str, types: Sequence[str] = (), path: str = "") -> Activity:
@@ -142,6 +144,16 @@ def problems(raw: bytes, *, zone: str, types: Sequence[str] = (), path: str = ""
 _MARKS = re.compile(
     rb"^(?:(BEGIN|END):[ \t]*([A-Z0-9-]+)|UID[^:\r\n]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*))", re.IGNORECASE | re.MULTILINE
 )
+
+
+def peek_title(raw: bytes) -> str:
+    """What a report calls an event that can't be read as a whole; "" where nothing names it."""
+    flat = re.sub(rb"\r?\n[ \t]", b"", raw)
+    if any(match[1].strip().upper() != b"PUBLIC" for match in _CLASS.finditer(flat)):
+        return "a private event"
+    found = _SUMMARY.search(flat)
+    title = unescape(found[1].strip().decode("utf-8", "replace")) if found else ""
+    return f'"{title}"' if title else ""
 
 
 def peek_uid(raw: bytes) -> str:

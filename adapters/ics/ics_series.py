@@ -6,7 +6,8 @@ lacks is cleared in that instance: an empty text or set, or the value that RFC 5
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
@@ -36,7 +37,7 @@ from daemon.core.model import (
 )
 from daemon.core.recurrence import settled
 from daemon.core.rules import Rule
-from daemon.core.times import natural, start_of, wall
+from daemon.core.times import FAR, end_of, natural, start_of, wall
 
 # What silence means in an override where the series says something.
 SILENCE: Mapping[Field, Value] = MappingProxyType(
@@ -111,7 +112,30 @@ class Series:
             modified=max((stamp for stamp in stamps if stamp), default=None),
             frozen=self.frozen,
             floating=self.floating,
+            lasts=self._lasts(),
         )
+
+    def _lasts(self) -> datetime | None:
+        """Until when it goes on with dates that no rule in its view names."""
+        if WHOLE not in self.frozen or self.when is None:
+            return None
+        rules = sum(1 for _ in self.master.lines(b"RRULE"))
+        if rules > 1 or (rules and self.rule is None):
+            return FAR
+        return max((self._end_from(moment) for moment in self.added()), default=None)
+
+    def _end_from(self, moment: Moment) -> datetime:
+        if isinstance(self.when, Timed) and isinstance(moment.value, datetime):
+            return end_of(replace(self.when, start=moment.value, zone=moment.zone), moment.zone)
+        return end_of(AllDay(day_of(moment.value), getattr(self.when, "days", 1)), self.reader.zones.default)
+
+    def added(self) -> Iterator[Moment]:
+        """The single dates beside its rule (RDATE). A PERIOD counts by its start; one in no form adds nothing."""
+        for each in self.master.lines(b"RDATE"):
+            params, value = each.parts()
+            for item in filter(None, value.split(",")):
+                with suppress(Unreadable):
+                    yield self.reader.moment_of(params, item.partition("/")[0], "RDATE")
 
 
 def differences(own: Mapping[Field, Value], shown: Mapping[Field, Value], original: Original) -> dict[Field, Value]:
@@ -247,14 +271,18 @@ def _read_override(series: Series, event: Component) -> None:
     line = event.first(b"RECURRENCE-ID")
     if line is None:
         return
+    if "RANGE" in line.parts()[0]:
+        raise Unreadable(
+            "one of its changes is meant for an instance and all that follow (RANGE=THISANDFUTURE)",
+            code="this_and_future",
+            cure="end the series before that instance, and make a new one that begins there",
+        )
     original = series.original(series.reader.moment(line))
     known = series.overrides.get(original)
     if known is not None and _sequence(known) > _sequence(event):
         return
     series.overrides[original] = event
     series.shown[original] = series.reader.fields(event)
-    if "RANGE" in line.parts()[0]:
-        series.frozen[Key(Field.WHEN, original)] = "it changes this instance and all that follow (THISANDFUTURE)"
 
 
 def _sequence(event: Component) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -13,7 +12,6 @@ from adapters.ics.ics_lines import add, drop, put, remove
 from adapters.ics.ics_series import Series, names_instance
 from adapters.ics.ics_values import parse_duration, write_date, write_duration, write_moment
 from adapters.ics.vtimezone import vtimezone
-from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Original, Timed, When
 from daemon.core.recurrence import settled, until_instant
 from daemon.core.rules import Rule
@@ -185,7 +183,7 @@ def put_skips(series: Series, wanted: frozenset[Original], when: When | None, fo
 def rewrite_skips(series: Series, wanted: Iterable[Original], when: When | None, form: Form) -> None:
     """Write EXDATE anew, after the series moved. What takes out an RDATE stays with it: that has not moved."""
     event = series.master
-    added = {_instant(moment) for moment in _added_dates(series)}
+    added = {_instant(moment) for moment in series.added()}
     fresh = set(wanted)
     for each in list(event.lines(b"EXDATE")):
         params, value = each.parts()
@@ -198,14 +196,6 @@ def rewrite_skips(series: Series, wanted: Iterable[Original], when: When | None,
             text = f"{each.head}:{','.join(item for item, _ in kept)}"
             event.body[event.body.index(each)] = line(text, ending_of(event))
     _add_skips(event, fresh, when, form)
-
-
-def _added_dates(series: Series) -> Iterator[Moment]:
-    for each in series.master.lines(b"RDATE"):
-        params, value = each.parts()
-        for item in filter(None, value.split(",")):
-            with suppress(Unreadable):  # it is kept as it is, and adds nothing
-                yield series.reader.moment_of(params, item.partition("/")[0], "RDATE")  # a PERIOD begins with its start
 
 
 def _instant(moment: Moment) -> date | datetime:

@@ -37,6 +37,7 @@ from daemon.core.model import (
     View,
     When,
 )
+from daemon.core.times import FAR
 
 BUSY = {
     "Free": Busy.FREE,
@@ -91,6 +92,7 @@ def activity_of(series: Series, owner: Owner, uid: str = "") -> Activity:
         view=view,
         modified=item.last_modified,
         frozen=_frozen(item),
+        lasts=FAR if item.regenerates else None,
         floating=extra_of(item).floating,
     )
 

@@ -11,7 +11,7 @@ from daemon.core.eligible import Eligibility, eligible
 from daemon.core.fields import equal
 from daemon.core.making import make_event, project
 from daemon.core.merge import first_contact
-from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, when_of
+from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, when_of
 from daemon.core.naming import place
 from daemon.core.overlay import recognise
 from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict, blank_or
@@ -58,12 +58,12 @@ def _stays_here(file: FileNow, tombstone: str | None, situation: Situation) -> D
         return Decision(verdicts.blocked("not_understood", reason, "Simplify it; nothing of it is approximated."))
     if tombstone is not None:
         return Decision(verdicts.REMEMBERED)
-    verdict = _eligibility(file.activity.view, file.backlog, situation)
+    verdict = _eligibility(file.activity, file.backlog, situation)
     return Decision(verdict) if verdict else None
 
 
-def _eligibility(view: View, backlog: bool, situation: Situation) -> Verdict | None:  # noqa: FBT001  a fact about the item
-    match eligible(view, situation.route, connected=situation.connected, zone=situation.zone, backlog=backlog):
+def _eligibility(activity: Activity, backlog: bool, situation: Situation) -> Verdict | None:  # noqa: FBT001  a fact about the item
+    match eligible(activity, situation.route, connected=situation.connected, zone=situation.zone, backlog=backlog):
         case Eligibility.OVER:
             return verdicts.OVER
         case Eligibility.BEFORE:
@@ -82,7 +82,7 @@ def new_event(event: EventNow, tombstone: str | None, situation: Situation) -> D
         return Decision(verdicts.REMEMBERED)
     if when_of(event.activity.view) is None:
         return Decision(verdicts.blocked("no_time", "The event has no time.", "Give it one in the calendar."))
-    if (verdict := _eligibility(event.activity.view, event.backlog, situation)) is not None:
+    if (verdict := _eligibility(event.activity, event.backlog, situation)) is not None:
         return Decision(verdict)
     known = replace(event.activity, view=without_us(event.activity.view, situation.own))
     arrival = incoming(known, route=situation.route, types=situation.types)

@@ -9,7 +9,7 @@ from daemon.core import verdicts
 from daemon.core.fields import default, effective, equal, moved, said
 from daemon.core.gates import mail_gate
 from daemon.core.making import make_event
-from daemon.core.model import Base, Blank, Field, Half, Key, Pair, View, when_of
+from daemon.core.model import Activity, Base, Blank, Field, Half, Key, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.plan import (
     CreateFile,
@@ -26,7 +26,7 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import DoneShown, OnCalendarDelete
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
-from daemon.core.times import is_over, last_end
+from daemon.core.times import has_ended, last_end
 
 
 def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -36,13 +36,13 @@ def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) 
     view = event.activity.view
     if file.activity.local.masked:
         return Decision(verdicts.REMEMBERED, (Unlink("the file of a private event was removed", tombstone=True),))
-    if is_finished(file, view, situation):
+    if is_finished(file, event, situation):
         reason = "the file was removed" if file.missing else "the file lost its date"
         return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past or done", tombstone=True),))
     if organised_by_others(event.activity.guests, situation.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
     if not situation.route.sends:
-        return Decision(verdicts.FILE_REMOVED, not_before=_end(file, view, situation))
+        return Decision(verdicts.FILE_REMOVED, not_before=_end(file, event, situation))
     if has_edits(base, view, Side.CALENDAR) and has_edits(base, without_us(view, situation.own), Side.CALENDAR):
         if not situation.route.receives:
             return Decision(
@@ -102,7 +102,7 @@ def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation)
     """Reading that very event said that it is not there."""
     if file.broken:
         return Decision(verdicts.BROKEN)
-    if is_finished(file, event.activity.view, situation):
+    if is_finished(file, event, situation):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; past or done", tombstone=True),))
     if situation.shared and not _ours(file, event, situation):
         return Decision(verdicts.KEPT_HERE, (Unlink("the event left a guest's calendar", tombstone=True),))
@@ -112,7 +112,7 @@ def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation)
         return _restore_event(file, event, situation)
     followed = _follow(file, situation.route.on_calendar_delete)
     if not situation.route.receives and not any(isinstance(step, Unlink) for step in followed.steps):
-        return Decision(verdicts.EVENT_REMOVED, not_before=_end(file, event.activity.view, situation))
+        return Decision(verdicts.EVENT_REMOVED, not_before=_end(file, event, situation))
     return _if_told(file, followed)
 
 
@@ -165,18 +165,20 @@ def _ours(file: FileNow, event: EventNow, situation: Situation) -> bool:
     return not organised_by_others(event.activity.guests, situation.own)
 
 
-def is_finished(file: FileNow, view: View, situation: Situation) -> bool:
+def is_finished(file: FileNow, event: EventNow, situation: Situation) -> bool:
     """Past or done: the end of an activity's life in a calendar is no reason to touch the other side."""
-    return file.activity.local.done or is_over(_scheduled(file, view), situation.now, situation.zone)
+    return file.activity.local.done or has_ended(_scheduled(file, event), situation.now, situation.zone)
 
 
-def _end(file: FileNow, view: View, situation: Situation) -> datetime | None:
+def _end(file: FileNow, event: EventNow, situation: Situation) -> datetime | None:
     """When it will be finished by itself; None: never."""
-    return last_end(_scheduled(file, view), zone=situation.zone)
+    scheduled = _scheduled(file, event)
+    end = last_end(scheduled.view, zone=situation.zone)
+    return end if end is None or scheduled.lasts is None else max(end, scheduled.lasts)
 
 
-def _scheduled(file: FileNow, view: View) -> View:
-    return view if when_of(view) else file.activity.view
+def _scheduled(file: FileNow, event: EventNow) -> Activity:
+    return event.activity if when_of(event.activity.view) else file.activity
 
 
 def has_edits(base: Base, view: View, side: Side) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 from enum import Enum, auto
 
-from daemon.core.model import View
+from daemon.core.model import Activity
 from daemon.core.policy import Backlog, Route, Since
-from daemon.core.times import is_over, zone_of
+from daemon.core.times import has_ended, zone_of
 
 
 class Eligibility(Enum):
@@ -18,13 +18,13 @@ class Eligibility(Enum):
     BEFORE = auto()  # it was there before the calendar was connected, and `backlog: skip`
 
 
-def eligible(view: View, route: Route, *, connected: datetime | None, zone: str, backlog: bool) -> Eligibility:
+def eligible(activity: Activity, route: Route, *, connected: datetime | None, zone: str, backlog: bool) -> Eligibility:
     """Judge a scheduled item. `backlog`: from before the calendar was connected, and not edited since.
 
     A meeting under way at the cut-off counts; all-day: its last day; a series: one instance left.
     """
     cut_off = _cut_off(route, connected, zone)
-    if cut_off is not None and is_over(view, cut_off, zone):
+    if cut_off is not None and has_ended(activity, cut_off, zone):
         return Eligibility.OVER
     if backlog and route.backlog is Backlog.SKIP:
         return Eligibility.BEFORE

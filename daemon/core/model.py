@@ -226,6 +226,8 @@ class Activity:
     - `frozen` names what this side holds and Datebook can't express or edit there (RDATE, several
       RRULEs, a rule that it doesn't understand), with the reason: those keys are never written.
     - `floating`: the times are in no zone there, and stay so.
+    - `lasts` is the instant (UTC) until which it goes on with dates that the view doesn't tell of (RDATE; a
+      rule that it doesn't understand: for ever). None: the view tells of all.
     - `notes` are what was read forgivingly in a file, for `check`.
     """
 
@@ -235,6 +237,7 @@ class Activity:
     modified: datetime | None = None
     frozen: Mapping[Key, str] = field(default_factory=dict)
     floating: bool = False
+    lasts: datetime | None = None
     notes: tuple[Note, ...] = ()
 
     @property

@@ -46,11 +46,15 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Reading that very id failed otherwise: unknown, never a deletion. `version` as the listing said."""
+    """Reading that very id failed otherwise: unknown, never a deletion. `version` as the listing said.
+
+    `title` names the event in a report, where so much of it could be read; nothing of a private one.
+    """
 
     id: str
     error: StoreError | Unreadable
     version: str = ""
+    title: str = ""
 
 
 Reading = Seen | Gone | Failed

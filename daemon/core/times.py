@@ -14,7 +14,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.core.expansion import TooMuchWork, Walk, backwards, forwards, is_expandable, last_of_count
-from daemon.core.model import AllDay, Field, Original, Status, Timed, View, When, text_of, when_of
+from daemon.core.model import Activity, AllDay, Field, Original, Status, Timed, View, When, text_of, when_of
 from daemon.core.rules import Rule
 
 DEFAULT_LENGTH = timedelta(hours=1)
@@ -212,6 +212,11 @@ def is_over(view: View, now: datetime, zone: str) -> bool:
     """Whether nothing of it is left: the activity, or every instance of the series, has ended."""
     end = last_end(view, zone=zone)
     return end is not None and end <= now
+
+
+def has_ended(activity: Activity, now: datetime, zone: str) -> bool:
+    """The same of an activity, whose side may know of dates that its view doesn't tell of."""
+    return is_over(activity.view, now, zone) and (activity.lasts is None or activity.lasts <= now)
 
 
 def occurrences(

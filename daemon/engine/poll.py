@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 
 from daemon.clock import Clock
 from daemon.core.errors import CursorExpired, Missing, StoreError, Unavailable, Unreadable
@@ -136,7 +135,8 @@ class Poll:
         since = before[1].since if before else now.timestamp()
         wait = min(_ASK_AGAIN * 2 ** min(attempts - 1, 12), _ASK_AT_MOST)
         code, cure = describe(reading.error)
-        trouble = Trouble(code, str(reading.error), cure, attempts, (now + wait).timestamp(), since)
+        what = f"{reading.title}: {reading.error}" if reading.title else str(reading.error)
+        trouble = Trouble(code, what, cure, attempts, (now + wait).timestamp(), since)
         version = reading.version or self.wanted.get(reading.id, "")
         self.journal.quarantine.put_unreadable(self.route.name, reading.id, version, trouble)
 
@@ -155,7 +155,18 @@ def describe(error: StoreError | Unreadable) -> tuple[str, str]:
     return "unreadable_event", "It is asked for again by itself; look at the event in the calendar."
 
 
-def _chunks(readings: Iterator[Reading] | Iterable[Reading]) -> Iterator[list[Reading]]:
-    rest = iter(readings)
-    while chunk := list(islice(rest, _AT_ONCE)):
+def _chunks(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
+    """The readings in chunks. What was read before an error is handed on first: the rest is asked for again."""
+    chunk: list[Reading] = []
+    try:
+        for reading in readings:
+            chunk.append(reading)
+            if len(chunk) >= _AT_ONCE:
+                yield chunk
+                chunk = []
+    except StoreError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
         yield chunk

@@ -290,13 +290,15 @@ def dump_activity(activity: Activity) -> str:
         data["z"] = {dump_key(key): reason for key, reason in activity.frozen.items()}
     if activity.floating:
         data["f"] = True
+    if activity.lasts is not None:
+        data["e"] = activity.lasts.isoformat()
     return sealed(_dumps(data))
 
 
 def load_activity(text: str) -> Activity:
     """The reverse of `dump_activity`. Raises JournalError."""
     data = json.loads(unsealed(text))
-    modified = data.get("m")
+    modified, lasts = data.get("m"), data.get("e")
     local = data.get("l")
     return Activity(
         uid=data.get("u", ""),
@@ -305,4 +307,5 @@ def load_activity(text: str) -> Activity:
         modified=datetime.fromisoformat(modified) if modified else None,
         frozen={load_key(name): reason for name, reason in data.get("z", {}).items()},
         floating=data.get("f", False),
+        lasts=datetime.fromisoformat(lasts) if lasts else None,
     )

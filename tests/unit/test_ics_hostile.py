@@ -5,7 +5,7 @@ from time import process_time
 
 import pytest
 
-from adapters.ics.ics_codec import patch, peek_uid, problems, read, split
+from adapters.ics.ics_codec import patch, peek_title, peek_uid, problems, read, split
 from daemon.core.errors import Unreadable
 
 ZONE = "Europe/Helsinki"
@@ -35,13 +35,18 @@ def code_of(raw: bytes) -> str:
         (EVENT.replace(b"20261124T100000Z", b"tomorrow") % b"X-A:b", "bad_value"),
         (EVENT.replace(b"20261124T100000Z", b"20261341T100000Z") % b"X-A:b", "bad_value"),
         (
+            EVENT % b"RRULE:FREQ=DAILY\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20261126T100000Z\r\n"
+            b"RECURRENCE-ID;RANGE=THISANDFUTURE:20261126T100000Z",
+            "this_and_future",
+        ),
+        (
             EVENT.replace(b"DTSTART:20261124T100000Z", b"DTSTART;TZID=Nowhere/At All:20261124T100000") % b"",
             "unknown_zone",
         ),
         (b"BEGIN:A\r\n" * 100_000, "bad_calendar"),
         (b"X" * (20 << 20), "too_large"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_is_no_event_is_refused_in_words(raw: bytes, code: str) -> None:
     began = process_time()
@@ -98,3 +103,15 @@ def test_a_long_line_takes_little_time() -> None:
     assert read(raw, zone=ZONE).uid == peek_uid(raw) == "u"
     assert len(split(raw)) == 1
     assert process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("lines", "title"),
+    [
+        (b"SUMMARY;LANGUAGE=en:Mars\\, the\r\n  red one", '"Mars, the red one"'),
+        (b"SUMMARY:Whisper\r\nCLASS:PRIVATE", "a private event"),
+        (b"X-A:b", ""),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_named_by_its_title_unless_it_is_private(lines: bytes, title: str) -> None:
+    assert peek_title(EVENT % lines) == title
