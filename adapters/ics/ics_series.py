@@ -119,8 +119,9 @@ class Series:
         """Until when it goes on with dates that no rule in its view names."""
         if WHOLE not in self.frozen or self.when is None:
             return None
-        rules = sum(1 for _ in self.master.lines(b"RRULE"))
-        if rules > 1 or (rules and self.rule is None):
+        if (self.rule is None and self.master.first(b"RRULE") is not None) or len(
+            list(self.master.lines(b"RRULE"))
+        ) > 1:
             return FAR
         return max((self._end_from(moment) for moment in self.added()), default=None)
 
