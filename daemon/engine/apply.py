@@ -8,15 +8,15 @@ the journal, to be settled by asking.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
-from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink
+from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.store import Create, Folder, Outcome, Store, Write
 from daemon.engine.decide import Unit
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
@@ -24,9 +24,11 @@ from daemon.engine.outcomes import Applied, Outcomes
 from daemon.engine.record import Recorder
 from daemon.journal import Journal
 
-_BATCH = 500  # files whose intents share one commit
+_BATCH = 512  # files whose intents share one commit
+_SETTLE_FILES = 256  # writes to the folder that share one commit: they are on the disk together
 _ON_THE_WIRE = 200  # the same for events: after an outage, this many may have to be asked for
 _SETTLE = 50  # outcomes that share one commit, and are waited for before the program may end
+_WRITES = (*get_args(FILE_STEPS), *get_args(EVENT_STEPS))
 _DONE_WITH_THE_WRITE = frozenset({State.WAITING, State.HELD})  # what the last write ends
 _T = TypeVar("_T")
 
@@ -95,7 +97,7 @@ class Applier:
             self.journal.events.settle(unit.event.id, unit.event.rev)
             if unit.decision.not_before is None:
                 self.journal.quarantine.clear("event", unit.event.id, self.route)
-        elif not moving and not any(isinstance(step, FILE_STEPS | EVENT_STEPS) for step in decision.steps):
+        elif not moving and not any(isinstance(step, _WRITES) for step in decision.steps):
             self._settle(unit)
         if unit.file is not None and not watched and any(isinstance(step, Link) for step in decision.steps):
             self.journal.files.touch(unit.file.id)  # what either side was edited to meanwhile comes over at once
@@ -130,11 +132,11 @@ class Applier:
             if decision.verdict is not verdicts.WATCHED and other.role == "primary" and other.id != event:
                 self.journal.events.demote(other.id, "watched")
 
-    def _settle(self, unit: Unit) -> None:
-        """What was observed of it up to here needs no more deciding."""
+    def _settle(self, unit: Unit, verdict: Verdict | None = None) -> None:
+        """What was observed of it up to here needs no more deciding; this is what its user is told, where it is new."""
         if unit.file is not None:
             self.journal.conflicts.carried_out(unit.file.id, self.route)
-            self.journal.files.settle(unit.file.id, unit.file.rev)
+            self.journal.files.settle(unit.file.id, unit.file.rev, verdict)
             if unit.decision.not_before is None:
                 self.journal.quarantine.clear("file", unit.file.id, self.route)
         if unit.event is not None:
@@ -151,10 +153,12 @@ class Applier:
         by_token = {job.write.token: job for job in jobs}
         fatal: StoreError | None = None
         outcomes = store.write([job.write for job in jobs])
-        for some in _chunks(outcomes, _SETTLE):
+        for some in _chunks(outcomes, _SETTLE_FILES if store is self.folder else _SETTLE):
+            book = Outcomes(self._record, self.result)
             with self.journal.turn():
                 for write, outcome in some:
-                    fatal = self._settle_job(by_token[write.token], outcome) or fatal
+                    fatal = self._settle_job(book, by_token[write.token], outcome) or fatal
+                self.journal.intents.drop(book.settled)
             if store is self.folder:
                 self.folder.forget([write.token for write, _ in some])
             self.progress(len(some))
@@ -165,10 +169,14 @@ class Applier:
 
     def _give_uids(self, jobs: Sequence[Job]) -> None:
         """A uid is the file's before its event is sent: whatever is answered, no second attempt makes a second."""
-        for job in jobs:
-            file = job.unit.file
-            if isinstance(job.write, Create) and job.intent.side is Side.CALENDAR and file is not None and not file.uid:
-                self.journal.files.give_uid(file.id, job.write.uid)
+        self.journal.files.give_uids(
+            (job.write.uid, file.id)
+            for job in jobs
+            if (file := job.unit.file) is not None
+            and not file.uid
+            and isinstance(job.write, Create)
+            and job.intent.side is Side.CALENDAR
+        )
 
     def _reserved(self, job: Job) -> Job:
         """A file that is about to be made has its row first, so that it is known when it is seen."""
@@ -177,20 +185,20 @@ class Applier:
             return job
         activity = Activity(write.uid, write.view, write.local)
         row = self.journal.files.reserve(write.uid, activity, self.clock.now().timestamp())
-        id_ = row.id
-        return replace(job, unit=replace(job.unit, file=row), intent=replace(job.intent, file=id_))
+        unit = Unit(row, job.unit.event, job.unit.decision)
+        return Job(unit, write, job.intent._replace(file=row.id), job.agrees, job.overlay, reserved=True)
 
-    def _settle_job(self, job: Job, outcome: Outcome) -> StoreError | None:
-        error = Outcomes(self._record, self.result).settle(job, outcome)
+    def _settle_job(self, book: Outcomes, job: Job, outcome: Outcome) -> StoreError | None:
+        error = book.settle(job, outcome)
         unit = job.unit
-        writes = [step for step in unit.decision.steps if isinstance(step, FILE_STEPS | EVENT_STEPS)]
+        writes = [step for step in unit.decision.steps if isinstance(step, _WRITES)]
         last = writes[-1] if writes else None
         is_last = isinstance(last, EVENT_STEPS) == (job.intent.side is Side.CALENDAR)
         if is_last and job.intent.kind != "name" and not (unit.file and unit.file.id in self.result.failed):
-            self._settle(unit)
-            self.journal.holds.spend([unit.signature])
-            if unit.file is not None and unit.decision.verdict.state in _DONE_WITH_THE_WRITE:
-                self.journal.files.judge(unit.file.id, unit.decision.then or verdicts.SYNCED)
+            done = unit.decision.verdict.state in _DONE_WITH_THE_WRITE
+            self._settle(unit, (unit.decision.then or verdicts.SYNCED) if done else None)
+            if self.journal.holds.is_any_approved():
+                self.journal.holds.spend([unit.signature])
         return error
 
     def _nameless(self) -> list[Unit]:

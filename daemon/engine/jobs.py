@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from daemon.clock import Clock
 from daemon.core.model import Key, Pair, Patch
@@ -35,6 +35,7 @@ class Job:
     intent: Intent
     agrees: Mapping[Key, Pair] = field(default_factory=dict)
     overlay: Patch = field(default_factory=dict)
+    reserved: bool = False  # its file has a row that was made for it alone, and says what is written
 
     @property
     def reason(self) -> str:
@@ -96,7 +97,7 @@ class JobMaker:
             floating=event.activity.floating,
         )
         intent = self._intent(unit, write, Side.FILE, "create", step.agrees, step.view, reason=step.reason)
-        return Job(unit, write, replace(intent, uid=write.uid), step.agrees)
+        return Job(unit, write, intent._replace(uid=write.uid), step.agrees)
 
     def _change_file(self, unit: Unit, step: UpdateFile | FinishFile | TrashFile) -> Job:
         file = unit.file
@@ -121,7 +122,7 @@ class JobMaker:
         assert file is not None  # noqa: S101  the caller's case says so
         write = Create(file.uid or self.new_id(), self.new_id(), step.view, notify=bool(step.mails))
         intent = self._intent(unit, write, Side.CALENDAR, "create", step.agrees, step.view, reason=step.reason)
-        intent = replace(intent, uid=write.uid, overlay=encoding.dump_view(step.overlay))
+        intent = intent._replace(uid=write.uid, overlay=encoding.dump_view(step.overlay))
         return Job(unit, write, intent, step.agrees, step.overlay)
 
     def _change_event(self, unit: Unit, step: UpdateEvent | DeleteEvent) -> Job:
@@ -134,7 +135,7 @@ class JobMaker:
         before = event.activity.view
         write = Update(event.ref, self.new_id(), step.patch, event.raw, before, notify=bool(step.mails))
         intent = self._intent(unit, write, Side.CALENDAR, "update", step.agrees, step.patch, event.version, step.reason)
-        intent = replace(intent, overlay=encoding.dump_view(step.overlay))
+        intent = intent._replace(overlay=encoding.dump_view(step.overlay))
         return Job(unit, write, intent, step.agrees, step.overlay)
 
     def _intent(  # noqa: PLR0913, PLR0917  one row
@@ -156,9 +157,9 @@ class JobMaker:
             file=unit.file.id if unit.file else None,
             event=unit.event.id if unit.event else None,
             uid=unit.file.uid if unit.file else "",
-            agrees=encoding.dump_pairs(agrees or {}),
+            agrees=encoding.dump_pairs(agrees) if agrees else "{}",
             overlay=None,
-            patch=encoding.dump_view(patch or {}),
+            patch=encoding.dump_view(patch) if patch else "{}",
             expect=expect,
             reason=reason,
             made=self.clock.now().timestamp(),

@@ -18,13 +18,14 @@ from daemon.core.errors import (
     Unreadable,
     VersionMismatch,
 )
-from daemon.core.model import Activity, Base, Blank, Field, Key, Pair, text_of
+from daemon.core.model import Activity, Blank, Field, Key, Pair, text_of
 from daemon.core.plan import Side, Verdict
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
 from daemon.core.verdicts import blocked, waiting
 from daemon.engine.jobs import Job
 from daemon.engine.record import Recorder
+from daemon.journal import encoding
 from daemon.journal.rows import EventRow, FileRow, Trouble
 
 _HELD_AGAIN = timedelta(seconds=5)  # an editor may have let go; the end of its lock file is a hint too
@@ -57,13 +58,13 @@ class Outcomes:
 
     record: Recorder
     result: Applied
+    settled: list[str] = field(default_factory=list)  # the tokens of writes of which it is known what became of them
 
     def settle(self, job: Job, outcome: Outcome) -> StoreError | None:
         """Write down one outcome; returns an error that is about the whole service."""
-        journal = self.record.journal
         if isinstance(outcome, Written):
             self.result.wrote += job.intent.kind != "name"  # the line of the uid belongs to the making of its event
-            journal.intents.drop([job.write.token])
+            self.settled.append(job.write.token)
             if job.intent.side is Side.FILE:
                 self._file_done(job, outcome)
             else:
@@ -72,7 +73,7 @@ class Outcomes:
         if job.unit.file is not None:
             self.result.failed.add(job.unit.file.id)
         if not (isinstance(outcome, Unavailable) and outcome.uncertain):
-            journal.intents.drop([job.write.token])
+            self.settled.append(job.write.token)
             self._unreserve(job)
         return self._failed(job, outcome)
 
@@ -93,7 +94,7 @@ class Outcomes:
             case Create() as write:
                 self._file_made(job, write, written, file, event)
             case Update(uid=uid) if uid:
-                self.record.file_changed(file, written.ref, {}, uid=uid)
+                self.record.file_named(file, written.ref, uid)
             case Update(says=says) if says:
                 self.record.file_said(file, written.ref, says)
                 self.record.history(file, Side.FILE, "done", "calendar", job.reason, {}, {})
@@ -113,21 +114,25 @@ class Outcomes:
                     self.record.unlinked(event, job.reason, tombstone=True)
 
     def _file_made(self, job: Job, write: Create, written: Written, file: FileRow, event: EventRow | None) -> None:
-        journal, activity = self.record.journal, Activity(write.uid, write.view, write.local)
-        journal.files.wrote(file.id, written.ref.id, written.ref.version, activity, uid=write.uid)
-        journal.files.belong(file.id, self.record.route)
+        journal = self.record.journal
+        if not job.reserved:
+            activity = Activity(write.uid, write.view, write.local)
+            journal.files.wrote(file.id, written.ref.id, written.ref.version, activity, uid=write.uid)
+        journal.files.made(file.id, written.ref.id, written.ref.version, self.record.route, job.unit.decision.verdict)
         self.result.made.add(written.ref.id)
         if event is not None:
-            journal.events.link(event.id, file.id, Base(job.agrees))
+            journal.events.filed(event.id, file.id, encoding.base_of(job.intent.agrees, ""))
             journal.tombstones.drop(self.record.route, write.uid)
         made = file._replace(path=written.ref.id)
-        journal.files.judge(file.id, job.unit.decision.verdict)
-        self.record.history(made, Side.FILE, "create", "calendar", job.reason, {}, write.view)
+        self.record.history(made, Side.FILE, "create", "calendar", job.reason, "{}", job.intent.patch)
 
     # The calendar --------------------------------------------------------------------------------
 
     def _event_done(self, job: Job, written: Written) -> None:
-        job = replace(job, agrees=_without(job.agrees, written.dropped))
+        if written.dropped:
+            agrees = _without(job.agrees, written.dropped)
+            intent = job.intent._replace(agrees=encoding.dump_pairs(agrees))
+            job = replace(job, agrees=agrees, intent=intent)
         match job.write, job.unit.file, job.unit.event:
             case Create() as write, FileRow() as file, event:
                 self._event_made(job, write, written, file, event)
@@ -155,11 +160,10 @@ class Outcomes:
     def _event_made(self, job: Job, write: Create, written: Written, file: FileRow, event: EventRow | None) -> None:
         if event is not None and event.remote != written.ref.id:
             self.record.journal.events.forget(event.id)
-        self.record.event_made(file, write.uid, write.view, written, Base(job.agrees, job.overlay))
-        self.record.history(file, Side.CALENDAR, "create", "user", job.reason, {}, write.view, uid=write.uid)
-        for link in self.record.journal.events.links(file.id):
-            if link.role == "moved":
-                self.result.touched.add(link.route)
+        intent = job.intent
+        base = encoding.base_of(intent.agrees, intent.overlay or "")
+        self.result.touched |= self.record.event_made(file, write.uid, intent.patch, written, base)
+        self.record.history(file, Side.CALENDAR, "create", "user", job.reason, "{}", intent.patch, uid=write.uid)
 
     # What went wrong -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from daemon.clock import Clock
 from daemon.core.merge import advance, apply_patch
-from daemon.core.model import Activity, Base, Key, Pair, Patch, View
+from daemon.core.model import Base, Key, Pair, Patch
 from daemon.core.plan import Clash, Side
 from daemon.core.store import Ref, Seen, Written
 from daemon.engine.decide import Unit
@@ -28,20 +28,26 @@ class Recorder:
         """The moment, as the journal keeps it."""
         return self.clock.now().timestamp()
 
-    def event_made(self, file: FileRow, uid: str, view: View, written: Written, base: Base) -> None:
-        """An event now stands for a file; what was sent is what is known of it."""
-        seen = Seen(written.ref, Activity(uid, view), written.raw)
-        self.journal.events.made(self.route, seen, file.id, base, self.now)
-        self.journal.files.give_uid(file.id, uid)
+    def event_made(self, file: FileRow, uid: str, view: str, written: Written, base: str) -> set[str]:
+        """An event now stands for a file; what was sent is what is known of it. View and base are encoded already.
+
+        Returns the routes on which it is to be taken down now.
+        """
+        self.journal.events.made(self.route, written, uid, view, file.id, base, self.now)
         self.journal.tombstones.drop(self.route, uid)
         self.journal.backlog_drop(file.id, self.route)
-        self._lead(file.id)
+        return self._lead(file.id)
 
-    def _lead(self, file: int) -> None:
+    def _lead(self, file: int) -> set[str]:
         """The newest link leads; one that stood elsewhere before is to be taken down there."""
+        moved = set()
         for link in self.journal.events.links(file):
             if link.route != self.route and link.role == "primary":
                 self.journal.events.demote(link.id, "moved")
+                moved.add(link.route)
+            elif link.role == "moved":
+                moved.add(link.route)
+        return moved
 
     def event_changed(
         self, event: EventRow, patch: Patch, written: Written, agrees: Mapping[Key, Pair], overlay: Patch
@@ -94,13 +100,21 @@ class Recorder:
         if file is not None:
             self.drop_missing(file)
 
-    def file_changed(self, file: FileRow, ref: Ref, patch: Patch, *, uid: str = "") -> None:
+    def file_named(self, file: FileRow, ref: Ref, uid: str) -> None:
+        """The line of its uid was added to a file."""
+        fresh = self.journal.files.get(file.id) or file
+        text = encoding.activity_named(fresh.text, uid)
+        if text is not None and (fresh.path, fresh.uid) == (ref.id, uid):
+            self.journal.files.named(file.id, ref.version, text)
+        else:
+            self.journal.files.wrote(file.id, ref.id, ref.version, replace(fresh.activity, uid=uid), uid=uid)
+
+    def file_changed(self, file: FileRow, ref: Ref, patch: Patch) -> None:
         """Lines of a file were changed by us."""
         fresh = self.journal.files.get(file.id) or file
         before = fresh.activity
-        said = uid or before.uid
-        activity = replace(before, uid=said, view=apply_patch(before.view, patch))
-        self.journal.files.wrote(file.id, ref.id, ref.version, activity, uid=uid or fresh.uid)
+        activity = replace(before, view=apply_patch(before.view, patch))
+        self.journal.files.wrote(file.id, ref.id, ref.version, activity, uid=fresh.uid)
         known = self.journal.replaced.of(file.id, 0)
         for key, value in patch.items():
             old, name = before.view.get(key), encoding.dump_key(key)
@@ -156,12 +170,12 @@ class Recorder:
         action: str,
         by: str,
         reason: str,
-        before: Patch,
-        after: Patch,
+        before: Patch | str,
+        after: Patch | str,
         raw: bytes | None = None,
         uid: str = "",
     ) -> None:
-        """Append one line to the log."""
+        """Append one line to the log; a text is a patch that is encoded already."""
         self.journal.history.add(
             [
                 (
@@ -174,8 +188,8 @@ class Recorder:
                     action,
                     by,
                     reason,
-                    encoding.dump_view(before),
-                    encoding.dump_view(after),
+                    before if isinstance(before, str) else encoding.dump_view(before),
+                    after if isinstance(after, str) else encoding.dump_view(after),
                     raw,
                 )
             ]

@@ -236,6 +236,12 @@ def dump_base(base: Base) -> str:
     return sealed(_dumps(data))
 
 
+def base_of(pairs: str, overlay: str) -> str:
+    """The same of pairs and an overlay that are encoded already."""
+    covered = f',"o":{overlay}' if overlay not in {"", "{}"} else ""
+    return sealed(f'{{"p":{pairs}{covered}}}')
+
+
 def load_base(text: str) -> Base:
     """The reverse of `dump_base`. Raises JournalError."""
     data = json.loads(unsealed(text))
@@ -293,6 +299,19 @@ def dump_activity(activity: Activity) -> str:
     if activity.lasts is not None:
         data["e"] = activity.lasts.isoformat()
     return sealed(_dumps(data))
+
+
+def activity_saying(uid: str, view: str) -> str:
+    """The same for an activity with nothing but a uid and a view, which is encoded already."""
+    named = f',"u":{_dumps(uid)}' if uid else ""
+    return sealed(f'{{"v":{view}{named}}}')
+
+
+def activity_named(text: str, uid: str) -> str | None:
+    """An encoded activity with a uid; None where it has one already."""
+    if '"u":' in text:  # quotes within a text are escaped: this can only be the key
+        return None
+    return sealed(f'{unsealed(text)[:-1]},"u":{_dumps(uid)}}}')
 
 
 def load_activity(text: str) -> Activity:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daemon.core.model import Base
-from daemon.core.store import Seen
+from daemon.core.store import Seen, Written
 from daemon.journal import encoding
 from daemon.journal.rows import EVENT_COLUMNS, EventRow, LinkRow
 
@@ -122,20 +122,13 @@ class Events:
             (route, remote),
         )
 
-    def made(self, route: str, seen: Seen, file: int, base: Base, now: float) -> None:
-        """An event was made for a file; what was sent is what is known of it."""
-        activity = encoding.dump_activity(seen.activity)
-        values = (
-            route,
-            seen.ref.id,
-            seen.ref.version,
-            seen.activity.uid,
-            activity,
-            encoding.sealed_raw(seen.raw),
-            now,
-            file,
+    def made(self, route: str, written: Written, uid: str, view: str, file: int, base: str, now: float) -> None:  # noqa: PLR0913, PLR0917  one row
+        """An event was made for a file; what was sent is what is known of it. View and base are encoded already."""
+        activity = encoding.activity_saying(uid, view)
+        id_, version = written.ref.id, written.ref.version
+        self._db.execute(
+            _LINKED, (route, id_, version, uid, activity, encoding.sealed_raw(written.raw), now, file, base)
         )
-        self._db.execute(_LINKED, (*values, encoding.dump_base(base)))
 
     def wrote(self, id_: int, seen: Seen, base: Base, now: float) -> None:
         """An event was changed; what was sent is what is known of it."""
@@ -159,6 +152,12 @@ class Events:
         self._db.execute(
             "UPDATE events SET file = ?, base = ?, role = ?, origin = coalesce(?, origin), backlog = 0 WHERE id = ?",
             (file, encoding.dump_base(base), role, origin, id_),
+        )
+
+    def filed(self, id_: int, file: int, base: str) -> None:
+        """A file was made for this event. The base is encoded already."""
+        self._db.execute(
+            "UPDATE events SET file = ?, base = ?, role = 'primary', backlog = 0 WHERE id = ?", (file, base, id_)
         )
 
     def agree(self, id_: int, base: Base) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from daemon.core.model import Activity
 from daemon.core.plan import State, Verdict
@@ -21,8 +22,7 @@ digest = ?, seen = ?, changed = ?, missing = NULL, problem = NULL, rev = rev + 1
 _NOTHING = encoding.dump_activity(Activity(uid="", view={}))
 
 
-def _row(values: tuple[object, ...]) -> FileRow:
-    return FileRow(*values)  # type: ignore[arg-type]  # the columns are those of FILE_COLUMNS
+_row = FileRow._make  # the columns are those of FILE_COLUMNS
 
 
 class Files:
@@ -31,6 +31,7 @@ class Files:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self.touches = 0  # how often something was to be decided on again without having been observed anew
+        self._any_missing: bool | None = None  # None: has to be looked up; none is, as a rule
 
     def stamps(self, like: Mapping[str, Stamp]) -> dict[str, Stamp]:
         """The stamp of every file that is there, by path; one that is as in `like` is that one, and no copy."""
@@ -61,8 +62,15 @@ class Files:
 
     def by_digest(self, digest: str) -> list[FileRow]:
         """Missing files whose last content had this digest: where a moved file without uid came from."""
+        if not self._is_any_missing():
+            return []
         rows = self._db.execute(f"{_SELECT} {_MISSING} AND digest = ? ORDER BY id", (digest,))
         return [_row(row) for row in rows]
+
+    def _is_any_missing(self) -> bool:
+        if self._any_missing is None:
+            self._any_missing = bool(self._db.execute(f"SELECT EXISTS (SELECT 1 FROM files {_MISSING})").fetchone()[0])  # noqa: S608  a constant
+        return self._any_missing
 
     def all(self) -> Iterator[FileRow]:
         """Every file, in the order of paths."""
@@ -141,6 +149,13 @@ class Files:
             (path, digest, encoding.dump_activity(activity), uid, bool(activity.uid), id_),
         )
 
+    def named(self, id_: int, digest: str, text: str) -> None:
+        """Datebook itself wrote the uid that it knows into a file; `text` is the encoded activity."""
+        self._db.execute(
+            "UPDATE files SET digest = ?, seen = ?, said_uid = 1, missing = NULL, problem = NULL WHERE id = ?",
+            (digest, text, id_),
+        )
+
     def reserve(self, uid: str, activity: Activity, now: float) -> FileRow:
         """A row for a file that is about to be made."""
         text = encoding.dump_activity(activity)
@@ -148,8 +163,17 @@ class Files:
         id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
         return FileRow(id_, uid, "", True, "", text, now, None, None, None, 0, None)  # noqa: FBT003  as it is read
 
+    def made(self, id_: int, path: str, digest: str, route: str, verdict: Verdict) -> None:
+        """A file was made that a row had been reserved for, just as it was reserved."""
+        self._db.execute(
+            "UPDATE files SET path = ?, digest = ?, route = ?, verdict = ? WHERE id = ?",
+            (path, digest, route, _verdict_text(verdict), id_),
+        )
+
     def missing_with(self, inode: int) -> list[FileRow]:
         """Missing files that had this inode: what was renamed, perhaps edited besides."""
+        if not self._is_any_missing():
+            return []
         by_inode = _MISSING.replace("files_missing", "files_missing_inode")
         rows = self._db.execute(f"{_SELECT} {by_inode} AND inode = ? ORDER BY id", (inode,))
         return [_row(row) for row in rows]
@@ -175,6 +199,7 @@ class Files:
 
     def lost(self, paths: Iterable[str], now: float) -> None:
         """These files are not where they were."""
+        self._any_missing = None
         self._db.executemany(
             "UPDATE files SET missing = ?, rev = rev + 1, dirty = 1 WHERE path = ? AND missing IS NULL",
             [(now, path) for path in paths],
@@ -182,6 +207,7 @@ class Files:
 
     def unseen(self, id_: int, now: float) -> None:
         """It was made, and where it is now the next look has to say."""
+        self._any_missing = None
         self._db.execute(
             "UPDATE files SET missing = ?, dirty = 1, look_at = NULL WHERE id = ? AND path IS NULL", (now, id_)
         )
@@ -221,9 +247,15 @@ class Files:
         """When the next file is to be looked at again."""
         return self._db.execute("SELECT min(look_at) FROM files WHERE look_at IS NOT NULL").fetchone()[0]  # type: ignore[no-any-return]  # sqlite3 hands out Any; the schema says what it is
 
-    def settle(self, id_: int, rev: int) -> None:
-        """What was seen up to `rev` has been settled."""
-        self._db.execute("UPDATE files SET dirty = 0 WHERE id = ? AND rev = ?", (id_, rev))
+    def settle(self, id_: int, rev: int, verdict: Verdict | None = None) -> None:
+        """What was seen up to `rev` has been settled; with a verdict, this is what its user is told."""
+        if verdict is None:
+            self._db.execute("UPDATE files SET dirty = 0 WHERE id = ? AND rev = ?", (id_, rev))
+            return
+        self._db.execute(
+            "UPDATE files SET verdict = ?, dirty = CASE WHEN rev = ? THEN 0 ELSE dirty END WHERE id = ?",
+            (_verdict_text(verdict), rev, id_),
+        )
 
     def nameless(self, route: str) -> list[FileRow]:
         """Files that have a uid here, are linked on the route, and do not say it yet."""
@@ -237,11 +269,15 @@ class Files:
 
     def give_uid(self, id_: int, uid: str) -> None:
         """The uid under which it will be known, before the file says so."""
-        self._db.execute("UPDATE files SET uid = ? WHERE id = ?", (uid, id_))
+        self.give_uids([(uid, id_)])
+
+    def give_uids(self, named: Iterable[tuple[str, int]]) -> None:
+        """The same for several: uid and row of each."""
+        self._db.executemany("UPDATE files SET uid = ? WHERE id = ?", named)
 
     def judge(self, id_: int, verdict: Verdict) -> None:
         """Keep what its user is to be told."""
-        text = json.dumps([verdict.state, verdict.code, verdict.reason, verdict.cure], ensure_ascii=False)
+        text = _verdict_text(verdict)
         self._db.execute("UPDATE files SET verdict = ? WHERE id = ? AND verdict IS NOT ?", (text, id_, text))
 
     def forget(self, id_: int) -> None:
@@ -271,6 +307,11 @@ class Files:
         row = self._db.execute("SELECT count(*), count(problem) FROM files WHERE path IS NOT NULL AND missing IS NULL")
         total, broken = row.fetchone()
         return int(total), int(broken)
+
+
+@lru_cache(maxsize=64)
+def _verdict_text(verdict: Verdict) -> str:
+    return json.dumps([verdict.state, verdict.code, verdict.reason, verdict.cure], ensure_ascii=False)
 
 
 def load_verdict(text: str) -> Verdict:

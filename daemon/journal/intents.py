@@ -26,24 +26,7 @@ class Intents:
         """Note writes before they are made."""
         self._db.executemany(
             f"INSERT INTO intents ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  a constant
-            [
-                (
-                    intent.token,
-                    intent.route,
-                    intent.side.value,
-                    intent.kind,
-                    intent.file,
-                    intent.event,
-                    intent.uid,
-                    intent.agrees,
-                    intent.overlay,
-                    intent.patch,
-                    intent.expect,
-                    intent.reason,
-                    intent.made,
-                )
-                for intent in intents
-            ],
+            [(token, route, side.value, *rest) for token, route, side, *rest in intents],
         )
 
     def drop(self, tokens: Iterable[str]) -> None:

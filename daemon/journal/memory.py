@@ -274,11 +274,10 @@ class Quarantine(_Seldom):
         )
 
 
-class Holds:
+class Holds(_Seldom):
     """Actions that wait for their user's word, and the words that were given."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    _table = "approvals"
 
     def replace(self, route: str, rows: Sequence[HoldRow]) -> None:
         """These are all the holds of a route now; one that stays keeps its date."""
@@ -295,9 +294,14 @@ class Holds:
 
     def approve(self, signatures: Iterable[str], now: float, *, mail: bool) -> None:
         """Exactly these actions may go, each while its item is unchanged."""
+        self._filled = True
         self._db.executemany(
             "INSERT OR REPLACE INTO approvals VALUES (?,?,?)", [(signature, mail, now) for signature in signatures]
         )
+
+    def is_any_approved(self) -> bool:
+        """Whether there is an approval at all."""
+        return not self._is_empty()
 
     def approved(self) -> dict[str, bool]:
         """The approved signatures, and whether mail was approved with them."""

@@ -111,8 +111,7 @@ class RouteRow:
     last_success: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """A write that is about to be made, or may have been made. `kind`: create | update | delete."""
 
     token: str
