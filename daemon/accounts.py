@@ -127,7 +127,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
         case Service.GOOGLE:
             return _google(config, ask, zone, types, now, owner)
         case Service.MICROSOFT365:
-            return _microsoft(config, ask, zone, types, now)
+            return _microsoft(config, ask, zone, types, now, owner)
 
 
 def tokens_for(config: AccountConfig, places: Places, clock: Clock) -> TokenSource:
@@ -183,13 +183,26 @@ def _google(  # noqa: PLR0913, PLR0917  what an account works with
     )
 
 
-def _microsoft(
-    config: AccountConfig, ask: Callable[[], str], zone: str, types: Sequence[str], now: Callable[[], datetime]
+def _microsoft(  # noqa: PLR0913, PLR0917  what an account works with
+    config: AccountConfig,
+    ask: Callable[[], str],
+    zone: str,
+    types: Sequence[str],
+    now: Callable[[], datetime],
+    owner: str,
 ) -> Account:
     from adapters.graph.graph_account import GraphAccount
 
     return GraphAccount(
-        config.url, ask, ca=config.ca, zone=zone, types=types, clock=now, name=config.name, user=config.user
+        config.url,
+        ask,
+        ca=config.ca,
+        zone=zone,
+        types=types,
+        clock=now,
+        name=config.name,
+        user=config.user,
+        also=owner,
     )
 
 

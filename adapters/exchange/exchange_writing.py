@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
@@ -68,11 +69,15 @@ class Writer:
     # --- create
 
     def _create(self, write: Create) -> Written:
-        """Make an item, unless an earlier attempt with this token has: EWS itself would make a second one."""
+        """Make an item, unless an earlier attempt with this token has: EWS itself would make a second one.
+
+        No version is told, so that the item is asked for once: the feed tells only of the deletion of what it
+        has told of before, so one that is deleted before the next poll would be missed.
+        """
         there = {item.properties.get(TOKEN): item for item in self._carrying(write.uid)}
         made = there.get(write.token)
         if made is not None:
-            return Written(self._made(made.id, mail=write.notify))
+            return self._made(made.id, mail=write.notify)
         if there:
             raise VersionMismatch("an item with this uid is there already", store=self._name)
         fields = dict(create_fields(write, self._owner))
@@ -80,17 +85,14 @@ class Writer:
         if steps:
             fields[PENDING] = pending_text(steps, mail=write.notify)
         [answer] = self._wire.call(create_item(self._folder, fields, mail=write.notify))
-        item, changekey = self._written(answer, "")
-        if not steps:
-            return Written(Ref(item, changekey))
-        return Written(self._made(item, mail=write.notify))
+        item, _ = self._written(answer, "")
+        return self._made(item, mail=write.notify) if steps else Written(Ref(item))
 
-    def _made(self, item: str, *, mail: bool) -> Ref:
+    def _made(self, item: str, *, mail: bool) -> Written:
         """An item that stands there, whatever becomes of its steps: said to have failed, it would be made again."""
-        try:
-            return self._finished(item, mail=mail)
-        except StoreError:
-            return Ref(item)  # no version: it is read next, and whoever reads it goes on with the steps
+        with suppress(StoreError):  # whoever reads it goes on with the steps
+            self._finished(item, mail=mail)
+        return Written(Ref(item))
 
     def _finished(self, item: str, *, mail: bool = False) -> Ref:
         """The item, once the steps that stand on it are done."""

@@ -35,8 +35,9 @@ class GraphAccount:
 
     `url` "" means Microsoft's own address; another one may end in the version or not. `token` gives a bearer
     token whenever it is asked: a TokenSource, or a broker. `user` is the mailbox's address, where the calendars
-    do not say it. `zone` is an IANA name, for what comes without one; `clock` gives aware times. `types` are
-    those of the config: here a type travels as a category, so any is fine. `name` stands in errors.
+    do not say it; `also` another address of the same person. `zone` is an IANA name, for what comes without
+    one; `clock` gives aware times. `types` are those of the config: here a type travels as a category, so any
+    is fine. `name` stands in errors.
     """
 
     def __init__(  # noqa: PLR0913  what the config says of an account, all by name
@@ -50,10 +51,12 @@ class GraphAccount:
         clock: Callable[[], datetime],
         name: str = "",
         user: str = "",
+        also: str = "",
         timeout: float = 30.0,
     ) -> None:
         del types
-        self._zone, self._clock, self._name, self._user = zone, clock, name, user
+        self._zone, self._clock, self._name = zone, clock, name
+        self._user, self._also = user, also
         self._session = Session(ca=ca, timeout=timeout, store=name)
         self._client = GraphClient(self._session, base_of(url), token, clock, name)
 
@@ -66,7 +69,8 @@ class GraphAccount:
         there = self._calendars()
         found = self._named(calendar, there)
         address = self._user or next((each.owner for each in there if each.info.primary), "") or found.owner
-        return GraphStore(self._client, found.info.id, Owner(address.lower(), self._zone, GRAPH), self._clock)
+        owner = Owner(address.lower(), self._zone, GRAPH, self._also.lower())
+        return GraphStore(self._client, found.info.id, owner, self._clock)
 
     def check(self) -> Iterator[Finding]:
         """Test sign-in, clock, calendars and rights, without a write; the first failure ends it."""

@@ -162,7 +162,7 @@ def exception_ids(event: Json) -> list[str]:
 def mails_somebody(event: Json, owner: Owner) -> bool:
     """Whether a change by us would be mailed: we organise it, and somebody else, or a room, is on it."""
     boxes = (_mailbox(each) for each in _list(event, "attendees"))
-    others = [box for box in boxes if box is None or box.email.lower() != owner.address]
+    others = [box for box in boxes if box is None or box.email.lower() not in {owner.address, owner.also}]
     return event.get("isOrganizer") is not False and bool(others)
 
 

@@ -72,11 +72,15 @@ INSTANCE_FIELDS = tuple(field for field in Field if field not in {Field.REPEAT, 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose mailbox it is: the address, lower-cased, and the zone for what comes in none; how its service repeats."""
+    """Whose mailbox it is: the address, lower-cased, and the zone for what comes in none; how its service repeats.
+
+    `also` is another address of the same person: a mail to it is a mail to nobody else.
+    """
 
     address: str
     zone: str
     limits: Limits = EWS
+    also: str = ""
 
 
 def activity_of(series: Series, owner: Owner, uid: str = "") -> Activity:
@@ -173,7 +177,7 @@ def _said(item: OutlookItem, owner: Owner) -> Iterator[tuple[Field, Value | None
     yield Field.CATEGORIES, rest
     yield Field.WHEN, when
     yield Field.LOCATION, item.location
-    yield Field.MEETING_URL, item.join_url or extra.url
+    yield Field.MEETING_URL, extra.url or item.join_url
     yield Field.DESCRIPTION, body_text(item.body)
     yield Field.ATTENDEES, _guests(item, owner)
     yield Field.BUSY, BUSY.get(item.free_busy, Busy.BUSY)
@@ -230,14 +234,9 @@ def _guest(attendee: Attendee, item: OutlookItem, owner: Owner, *, optional: boo
 
 
 def _frozen(item: OutlookItem) -> dict[Key, str]:
-    frozen = {}
-    if item.join_url:
-        frozen[Key(Field.MEETING_URL)] = "the online meeting's address is given by the server"
-    if item.is_cancelled:
-        frozen[Key(Field.STATUS)] = "its organiser has cancelled the meeting"
     if item.regenerates:
-        frozen[Key(Field.REPEAT)] = "Exchange keeps a recurrence here that is none of the calendar's patterns"
-    return frozen
+        return {Key(Field.REPEAT): "Exchange keeps a recurrence here that is none of the calendar's patterns"}
+    return {}
 
 
 def _instance_view(series: View, master: OutlookItem, exception: OutlookItem, owner: Owner) -> dict[Key, Value]:

@@ -286,7 +286,7 @@ def test_a_create_whose_answer_was_lost_is_found_and_not_repeated(graph, store, 
     found = store.find("uid-1", "token-1")
     assert isinstance(found, Seen)
     [(_, again)] = store.write([write])
-    assert again.ref == found.ref
+    assert again.ref.id == found.ref.id
     assert len(graph.mailbox.events) == 1
 
 
@@ -428,7 +428,7 @@ def test_the_way_into_an_online_meeting_is_never_overwritten(graph, store, hand)
     event.owned["onlineMeeting"] = {"joinUrl": "https://teams.example/1"}
     reading = seen(store, item)
     assert reading.activity.view[Key(Field.MEETING_URL)] == "https://teams.example/1"
-    assert {Key(Field.DESCRIPTION), Key(Field.MEETING_URL)} <= reading.activity.frozen.keys()
+    assert reading.activity.frozen.keys() == {Key(Field.DESCRIPTION)}
     assert isinstance(update(store, reading, {BODY: "Ours"}), Refused)
     assert isinstance(update(store, reading, {SUBJECT: "Ours"}), Written)
     assert event.fields["body"]["content"] == AGENDA

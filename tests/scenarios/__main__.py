@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import groupby
 
+from tests.scenarios.left_out import NAMES, OUTLOOK, left_out
 from tests.scenarios.scenario import Scenario, read, scenarios
 
 
@@ -21,6 +22,7 @@ def main(words: list[str]) -> None:
         print(f"\n{rule}")
         for one in cases:
             print(f"  {one.name:<34} {one.says}")
+            print("".join(f"  {'':<34}   {line}\n" for line in _elsewhere(one)), end="")
     print(f"\n{len(found)} cases; `python -m tests.scenarios WORD...` shows the stories that have these words.")
 
 
@@ -32,6 +34,18 @@ def _story(scenario: Scenario) -> list[str]:
     lines = [f"config {dict(scenario.config)}"] if scenario.config else []
     lines += [f"{what} {name}" for what, table in _there(scenario) for name in table]
     return lines + [f"{words} {value}".rstrip() for words, value in scenario.story]
+
+
+def _elsewhere(scenario: Scenario) -> list[str]:
+    """Where it goes otherwise, and where not at all."""
+    said: dict[str, list[str]] = {}
+    for service in OUTLOOK:
+        reason = left_out(scenario, service)
+        other = scenario.on(service).says if service in scenario.instead else ""
+        for text in (f"is left out: {reason}" if reason else "", other):
+            if text:
+                said.setdefault(text, []).append(NAMES[service])
+    return [f"[{', '.join(names)}] {text}" for text, names in said.items()]
 
 
 def _there(scenario: Scenario) -> list[tuple[str, list[str]]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from lxml import etree
@@ -23,6 +24,26 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 # What a change of would be news to the guests, or to the one who invites.
 _PEOPLE = re.compile(r"^(?:ATTENDEE|ORGANIZER)[;:].*$", re.MULTILINE)
 Edit = Mapping[str, str | list[str]]
+
+
+class Face(Protocol):
+    """A calendar as somebody else sees and edits it, in the words of iCalendar."""
+
+    @property
+    def url(self) -> str:
+        """How the config calls it."""
+
+    def events(self) -> dict[str, str]:
+        """The events by UID, unfolded, with plain line ends."""
+
+    def put(self, uid: str, text: str) -> None:
+        """Add an event, or put other text in its place."""
+
+    def edit(self, uid: str, edit: Edit, now: datetime) -> None:
+        """Change properties of an event."""
+
+    def drop(self, uid: str) -> None:
+        """Delete an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Calendar:
     def put(self, uid: str, text: str) -> None:
         """Add an event, or put other text in its place."""
         href = self.href_of(uid) if uid in self.events() else f"{self.url}{quote(uid)}.ics"
-        whole = text if text.startswith("BEGIN:VCALENDAR") else _wrapped(uid, text)
+        whole = wrapped(uid, text)
         status, _, body = self.server.ask(
             "PUT", href, whole.replace("\n", "\r\n").encode(), {"Content-Type": "text/calendar; charset=utf-8"}
         )
@@ -65,11 +86,7 @@ class Calendar:
 
     def edit(self, uid: str, edit: Edit, now: datetime) -> None:
         """Change properties of an event, as a well-behaved program does: with LAST-MODIFIED."""
-        text = self.events()[uid]
-        stamped = {"LAST-MODIFIED": now.strftime(_STAMP), **edit}
-        for name, value in stamped.items():
-            text = _set(text, name, value if isinstance(value, list) else [value])
-        self.put(uid, text)
+        self.put(uid, edited(self.events()[uid], {"LAST-MODIFIED": now.strftime(_STAMP), **edit}))
 
     def drop(self, uid: str) -> None:
         """Delete an event."""
@@ -81,13 +98,22 @@ def _plain(text: str) -> str:
     return re.sub(r"\n[ \t]", "", text.replace("\r\n", "\n"))
 
 
-def _wrapped(uid: str, text: str) -> str:
+def wrapped(uid: str, text: str) -> str:
     """A calendar object of the properties that a scenario gives; `---` parts the instances of a series."""
+    if text.startswith("BEGIN:VCALENDAR"):
+        return text
     events = []
     for part in re.split(r"^---\n", text.strip() + "\n", flags=re.MULTILINE):
         stamp = "" if "DTSTAMP" in part else "DTSTAMP:20261101T000000Z\n"
         events.append(f"BEGIN:VEVENT\nUID:{uid}\n{stamp}{part}END:VEVENT\n")
     return f"{_HEAD}{''.join(events)}END:VCALENDAR\n"
+
+
+def edited(text: str, edit: Edit) -> str:
+    """A calendar object whose first event has these properties."""
+    for name, value in edit.items():
+        text = _set(text, name, value if isinstance(value, list) else [value])
+    return text
 
 
 def _set(text: str, name: str, values: list[str]) -> str:

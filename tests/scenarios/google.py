@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.scenarios.calendars import Calendar
+from tests.scenarios.calendars import Calendar, Face
 from tests.scenarios.person import Person
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.story import Story
@@ -62,7 +62,8 @@ class GoogleCalendar(Calendar):
 class GooglePerson(Person):
     """Somebody whose accounts are Google's."""
 
-    def _account(self, name: str, calendar: Calendar) -> dict[str, Any]:
+    def _account(self, name: str, calendar: Face) -> dict[str, Any]:
+        assert isinstance(calendar, Calendar)
         web: Any = calendar.server
         token = self.root / f"token-{urlsplit(calendar.url).port}"
         token.write_text(web.token)
@@ -87,6 +88,6 @@ def play_on_google(scenario: Scenario, root: Path, manners: Manners) -> list[Goo
             port = persona.port
             return GoogleCalendar(server, f"http://127.0.0.1:{port}{persona.primary.path}")
 
-        make: Callable[[], Calendar] = new_calendar
+        make: Callable[[], Face] = new_calendar
         Story(scenario, root, make, clock, person=GooglePerson).play()
     return personas

@@ -16,7 +16,7 @@ from daemon.app import App, open_app
 from daemon.control import Reply
 from daemon.core.errors import DatebookError
 from daemon.orders import ORDERS
-from tests.scenarios.calendars import Calendar
+from tests.scenarios.calendars import Face
 from tests.servers.world import HandClock
 
 _ACCOUNTS = {"work": "home", "other": "office", "third": "third"}
@@ -30,7 +30,7 @@ class Person:
 
     name: str
     root: Path
-    calendars: Mapping[str, Calendar]
+    calendars: Mapping[str, Face]
     orders: dict[str, Any]
     clock: HandClock
     _open: ExitStack = field(default_factory=ExitStack)
@@ -71,12 +71,12 @@ class Person:
         }
         (self.root / "config.yaml").write_text("".join(f"{key}: {_flow(value)}\n" for key, value in whole.items()))
 
-    def _account(self, name: str, calendar: Calendar) -> dict[str, Any]:
+    def _account(self, name: str, calendar: Face) -> dict[str, Any]:
         password = {"file": str(self.root / "password")}
         user = self.orders.get(name, {}).get("user", "me")
         return {"service": "caldav", "url": calendar.url, "user": user, "password": password}
 
-    def _route(self, name: str, calendar: Calendar) -> dict[str, Any]:
+    def _route(self, name: str, calendar: Face) -> dict[str, Any]:
         own = {key: value for key, value in self.orders.get(name, {}).items() if key != "user"}
         return {"account": _ACCOUNTS[name], "calendar": calendar.url, **_DEFAULTS, **own}
 

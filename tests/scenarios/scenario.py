@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import yaml
 from tests.scenarios.things import EVENTS, FILES
 
 HERE = Path(__file__).parent
-_KEYS = {"says", "there", "config", "people", "files", "calendar", "starts", "story", "mails"}
+_KEYS = {"says", "there", "config", "people", "files", "calendar", "starts", "story", "mails", "instead"}
+_INSTEAD = {"says", "story", "mails"}
 Step = tuple[str, Any]
 
 
@@ -30,6 +31,16 @@ class Scenario:
     starts: str
     story: Sequence[Step]
     mails: bool
+    instead: Mapping[str, Mapping[str, Any]]
+
+    def on(self, service: str) -> Scenario:
+        """The case as it goes on a service: where that can do more or less, it says and tells something else."""
+        other = self.instead.get(service)
+        if other is None:
+            return self
+        assert not other.keys() - _INSTEAD, f"{self.rule}/{self.name}: {other.keys()}"
+        story = [_step(each) for each in other["story"]]
+        return replace(self, says=other["says"], story=story, mails=other.get("mails") == "ordered")
 
 
 def read(path: Path) -> Scenario:
@@ -50,6 +61,7 @@ def read(path: Path) -> Scenario:
         starts=data.get("starts", "synced"),
         story=[_step(each) for each in data["story"]],
         mails=data.get("mails") == "ordered",
+        instead=data.get("instead") or {},
     )
 
 

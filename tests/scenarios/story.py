@@ -12,7 +12,7 @@ from typing import Any
 from adapters.ics.ics_codec import split
 from daemon.control import Reply
 from tests.scenarios import replicator
-from tests.scenarios.calendars import Calendar, people_of
+from tests.scenarios.calendars import Calendar, Face, people_of
 from tests.scenarios.checks import CHECKS, Seen
 from tests.scenarios.person import Person
 from tests.scenarios.scenario import Scenario
@@ -30,11 +30,11 @@ class Story:
 
     scenario: Scenario
     root: Path
-    new_calendar: Callable[[], Calendar]
+    new_calendar: Callable[[], Face]
     clock: HandClock = field(default_factory=HandClock)
     person: type[Person] = Person
     people: dict[str, Person] = field(default_factory=dict)
-    calendars: dict[str, Calendar] = field(default_factory=dict)
+    calendars: dict[str, Face] = field(default_factory=dict)
     reply: Reply = field(default_factory=Reply)
     before: Seen | None = None
     who: str = "me"
@@ -90,7 +90,7 @@ class Story:
         if verb not in {"expect", "wait"}:
             self.clock.pass_by(minutes=1)
 
-    def _at(self, place: str) -> tuple[Calendar, str]:
+    def _at(self, place: str) -> tuple[Face, str]:
         """`lunch` is in the first calendar, `other/lunch` in the one of that name."""
         name, _, uid = place.rpartition("/")
         return self.calendars[name or next(iter(self.calendars))], uid

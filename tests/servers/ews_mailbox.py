@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,10 @@ class Mailbox:
     """One user's mailbox."""
 
     def __init__(
-        self, address: str = "me@corp.example", clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC)
+        self,
+        address: str = "me@corp.example",
+        clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC),
+        numbers: Iterator[int] | None = None,  # of ids; mailboxes that share them share no id
     ) -> None:
         self.address = address
         self.knobs = Knobs()
@@ -60,7 +63,7 @@ class Mailbox:
         self.items: dict[str, Item] = {}
         self.log: list[tuple[str, str, str]] = []  # folder, item, what: the change feed
         self.epoch = 0  # sync states of another epoch are invalid
-        self._numbers = itertools.count(1)
+        self._numbers = numbers or itertools.count(1)
         self._clock = clock
         self.folders: dict[str, Folder] = {}
         self.default = self.add_folder("Calendar", distinguished="calendar").id

@@ -141,7 +141,10 @@ class Mailbox:
     """One user's mailbox."""
 
     def __init__(
-        self, address: str = "me@corp.example", clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC)
+        self,
+        address: str = "me@corp.example",
+        clock: datetime = datetime(2026, 11, 20, 8, tzinfo=UTC),
+        numbers: Iterator[int] | None = None,  # of ids; mailboxes that share them share no id
     ) -> None:
         self.address, self._clock = address, clock
         self.knobs = Knobs()
@@ -151,7 +154,7 @@ class Mailbox:
         self.events: dict[str, Event] = {}
         self.log: list[tuple[str, str]] = []  # calendar, event: the change feed
         self.epoch = 0  # links of another epoch are forgotten
-        self._numbers = itertools.count(1)
+        self._numbers = numbers or itertools.count(1)
         self.calendars: dict[str, Calendar] = {}
         self.default = self.add_calendar("Calendar", default=True).id
 

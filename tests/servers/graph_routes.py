@@ -179,9 +179,9 @@ def _delta(mailbox: Mailbox, call: Call, calendar: str, show: Callable[[str, Opt
     options = options_of(query, call.prefer)
     until = token.get("until", len(mailbox.log))
     logged = [event for where, event in mailbox.log[token.get("since", 0) : until] if where == calendar]
-    ids = list(dict.fromkeys(reversed(logged)))
-    if not token.get("since"):
-        ids = [each for each in ids if each in mailbox.events]
+    # Of what was made and deleted since, nothing is told.
+    told = {event for where, event in mailbox.log[: token.get("since", 0)] if where == calendar}
+    ids = [each for each in dict.fromkeys(reversed(logged)) if each in told or each in mailbox.events]
     entries = [entry for each in ids for entry in show(each, options)]
     entries = entries * 2 if mailbox.knobs.duplicates else entries
     skip = token.get("skip", 0)
