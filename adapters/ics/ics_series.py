@@ -119,9 +119,8 @@ class Series:
         """Until when it goes on with dates that no rule in its view names."""
         if WHOLE not in self.frozen or self.when is None:
             return None
-        if (self.rule is None and self.master.first(b"RRULE") is not None) or len(
-            list(self.master.lines(b"RRULE"))
-        ) > 1:
+        rules = sum(1 for _ in self.master.lines(b"RRULE"))
+        if rules > 1 or (rules and self.rule is None):
             return FAR
         return max((self._end_from(moment) for moment in self.added()), default=None)
 
