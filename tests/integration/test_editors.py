@@ -23,6 +23,14 @@ VIM_WAYS = {
     "renamed over": "set backupcopy=no backup",
     "without a swap file": "set noswapfile",
 }
+EMACS_WAYS = {
+    "as it comes": "",
+    "with a backup that is a copy": "(setq backup-by-copying t)",
+    "with numbered backups": "(setq version-control t)",
+    "without a backup": "(setq make-backup-files nil)",
+    "renamed over": "(setq file-precious-flag t)",
+    "without a lock": "(setq create-lockfiles nil)",
+}
 
 
 @pytest.fixture
@@ -39,6 +47,12 @@ def vim(person: Person, name: str, options: str = "") -> Terminal:
     need("vim")
     command = ["vim", "-N", "-u", "NONE", "-i", "NONE", "--cmd", "set backupdir=. directory=. shortmess=atI"]
     return Terminal([*command, "-c", options or "set nohlsearch", name], person.store)
+
+
+def emacs(person: Person, name: str, options: str = "") -> Terminal:
+    need("emacs", "emacs-nox")
+    command = ["emacs", "-nw", "-Q", "--eval", f"(progn {options} (setq ring-bell-function 'ignore))", name]
+    return Terminal(command, person.store, TERM="vt100")
 
 
 def uid_of(person: Person) -> str:
@@ -142,3 +156,40 @@ def test_a_new_file_written_in_vim_is_created_once(person: Person) -> None:
     until(lambda: "uid:" in person.read("new.yaml"))
     assert sorted(person.events()) == ["Call Anna", "Lunch"]
     assert [action for action, side in actions(person) if side == "calendar"] == ["create", "create"]
+
+
+@pytest.mark.parametrize("way", EMACS_WAYS)
+def test_a_save_by_emacs_is_an_edit_and_nothing_else(person: Person, way: str) -> None:
+    uid = uid_of(person)
+    with emacs(person, "call.yaml", EMACS_WAYS[way]) as editor:
+        editor.expect("Anna")
+        for old, new in (("10:30", "11:30"), ("11:30", "12:45")):  # the second save meets what the first one left
+            editor.type(f"{ESCAPE}<{ESCAPE}xreplace-string{ENTER}{old}{ENTER}{new}{ENTER}")
+            editor.expect("Replaced 1 occurrence")
+            editor.type("\x18\x13")
+            until(lambda wanted=new: f"T{wanted.replace(':', '')}00" in person.events()["Call Anna"])
+        editor.type("\x18\x03")
+        assert editor.wait() == 0
+    only_updated(person, uid)
+    assert person.read("call.yaml") == CALL.replace("10:30", "12:45") + uid + "\n"
+
+
+def test_a_file_that_emacs_has_changed_and_not_saved_is_written_when_it_lets_go(person: Person) -> None:
+    uid = uid_of(person)
+    with emacs(person, "call.yaml") as editor:
+        editor.expect("Anna")
+        editor.type(f"{ESCAPE}>location: Room 5{ENTER}")
+        until((person.store / ".#call.yaml").is_symlink)
+        person.change("Call Anna", "T103000", "T143000")
+        until(lambda: [one["code"] for one in status(person)["problems"]] == ["held_by_editor"])
+        assert "emacs" in person.run("status").out.lower()
+        assert "10:30" in person.read("call.yaml")
+        editor.type("\x18\x13")
+        until(lambda: "14:30" in person.read("call.yaml"))
+        until(lambda: "LOCATION:Room 5" in person.events()["Call Anna"])
+        editor.type("\x18\x03")
+        assert editor.wait() == 0
+    assert "T143000" in person.events()["Call Anna"]
+    assert "location: Room 5" in person.read("call.yaml")
+    until(lambda: status(person)["state"] == "ok")
+    only_updated(person, uid)

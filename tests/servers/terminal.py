@@ -76,13 +76,13 @@ class Terminal:
                 return
 
 
-def need(program: str) -> None:
-    """See that a program is there; root installs it, anybody else's test is skipped with the reason."""
+def need(program: str, package: str = "") -> None:
+    """See that a program is there; root installs it (from the `package` of Debian), others' tests are skipped."""
     if shutil.which(program):
         return
     if os.getuid() == 0 and shutil.which("apt-get"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "--yes", "--no-install-recommends", program]
+        install = ["apt-get", "install", "--yes", "--no-install-recommends", package or program]
         if subprocess.run(install, env=env, capture_output=True, check=False).returncode:
             subprocess.run(["apt-get", "update"], env=env, capture_output=True, check=False)
             subprocess.run(install, env=env, capture_output=True, check=False)
