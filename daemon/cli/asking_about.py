@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.order import carry_out
 from daemon.cli.screen import Ink, counted, day_and_time, plain, shortened
 from daemon.cli.shell import Shell
+from daemon.core.plan import State
 
 if TYPE_CHECKING:
     from daemon.cli.register import Commands
 
 _WHY = "Shows the whole path to the decision about one file: why it is or is not in the calendar, and the cure."
-_LIST = "Lists the activities that fit the filters, and says how many each filter hides."
+_LIST = """\
+Lists the activities that fit the filters, and says how many each filter hides.
+
+--status is what the activity says of itself, --sync is how its sync stands.
+"""
 _CONFLICTS = "Shows both values of every open conflict."
 _RESOLVE = "Takes one side's value for every open conflict of a file."
 _LOG = "Shows what was done, by whom, before and after; newest first."
@@ -32,7 +37,10 @@ def add_to(commands: Commands) -> None:
     listing = commands.add("list", _list, "the activities", _LIST, json=True)
     listing.add_argument("--owner", metavar="MAIL", help="of this person")
     listing.add_argument("--type", metavar="TYPE", help="of this type")
-    listing.add_argument("--status", metavar="STATUS", help="confirmed, tentative or cancelled")
+    listing.add_argument(
+        "--status", metavar="STATUS", help="the activity's own `status`: confirmed, tentative or cancelled"
+    )
+    listing.add_argument("--sync", metavar="STATE", help=f"how its sync stands: {', '.join(State)}")
     listing.add_argument("--from", metavar="DATE", help="that begin on this day or later")
     listing.add_argument("--to", metavar="DATE", help="that begin on this day or before")
     listing.add_argument("--done", action="store_true", help="that are done")
@@ -75,11 +83,15 @@ def _why(args: argparse.Namespace, shell: Shell) -> int:
         shell.out.line(f"  {plain(data['cure'])}")
     if data.get("note"):
         shell.out.line(f"  {plain(data['note'])}")
+    for one in data.get("warnings", ()):
+        place = f"line {one['line']}: " if one["line"] else ""
+        shell.out.line(f"  {place}{shell.out.ink('warning', Ink.WARN)}: {plain(one['message'])}")
+        shell.out.line(f"      {plain(one['cure'])}")
     return reply.code
 
 
 def _list(args: argparse.Namespace, shell: Shell) -> int:
-    names = ("owner", "type", "status", "from", "to", "done", "open", "text")
+    names = ("owner", "type", "status", "sync", "from", "to", "done", "open", "text")
     reply = carry_out(shell, "list", {name: getattr(args, name) for name in names})
     if args.json:
         shell.json(reply.data)
@@ -91,6 +103,9 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
     shell.out.line(counted(len(rows), "activity", "activities"))
     for name, many in hidden.items():
         shell.out.line(f"  the filter on {name} hides {many:,}")
+    hints: Sequence[str] = reply.data["hints"]  # type: ignore[assignment]  # the order fills it with sentences
+    for hint in hints:
+        shell.err.line(plain(hint))
     return reply.code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,22 +19,25 @@ from daemon.status import Json
 if TYPE_CHECKING:
     from config.schema import Config
     from daemon.cli.register import Commands
-    from daemon.core.model import Note
+    from daemon.core.model import Activity, Note
 
 _HELP = """\
 Looks activity files over like a linter: FILE:LINE:COLUMN, what is wrong, and what to do.
 
-Without FILE the whole store is looked over. Exit codes: 0 nothing is broken, 3 something is.
+An error keeps a file from being synced; with a warning it is read all the same, perhaps otherwise than meant.
+Without FILE the whole store is looked over. Exit codes: 0 no errors, 3 there are some.
 """
 _MAX_BYTES = 1 << 20
+_NAMED = re.compile(r"^(?:X-DATEBOOK-)?calendar[ \t]*:[ \t]*(?P<value>)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a file is read by: the default zone, and the types (none: every type will do)."""
+    """What a file is read by: the default zone, the types (none: every type will do), the names of calendars."""
 
     zone: str
     types: tuple[str, ...] = ()
+    calendars: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class Fault:
     cure: str
     broken: bool
 
+    @property
+    def severity(self) -> str:
+        """`error`: something has to be done before it is synced; `warning`: it is read all the same."""
+        return "error" if self.broken else "warning"
+
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
@@ -60,7 +69,9 @@ def rules_of(config: Config | None, shell: Shell) -> Rules:
     from config.zone import system_zone
 
     zone = config.timezone if config else ""
-    return Rules(zone or system_zone(shell.env), config.types if config else ())
+    if config is None:
+        return Rules(zone or system_zone(shell.env))
+    return Rules(zone or system_zone(shell.env), config.types, frozenset(config.routes))
 
 
 def _check(args: argparse.Namespace, shell: Shell) -> int:
@@ -85,6 +96,7 @@ def _problem(fault: Fault, store: Path | None) -> Json:
         "file": file,
         "line": fault.line,
         "column": fault.column,
+        "severity": fault.severity,
         "code": fault.code,
         "message": fault.message,
         "cure": fault.cure,
@@ -98,12 +110,11 @@ def report(faults: Sequence[Fault], files: int, shell: Shell) -> int:
     for fault in faults:
         place = ":".join(str(part) for part in (fault.file, fault.line, fault.column) if part is not None)
         ink = Ink.BAD if fault.broken else Ink.WARN
-        shell.out.line(f"{plain(place)}: {shell.out.ink(plain(fault.message), ink)}")
+        shell.out.line(f"{plain(place)}: {shell.out.ink(fault.severity, ink)}: {plain(fault.message)}")
         if fault.cure:
             shell.out.line(f"    {plain(fault.cure)}")
-    broken = len({fault.file for fault in faults if fault.broken})
-    warned = sum(not fault.broken for fault in faults)
-    summary = f"{counted(files, 'file')}: {broken:,} broken, {counted(warned, 'warning')}"
+    wrong = sum(fault.broken for fault in faults)
+    summary = f"{counted(files, 'file')}: {counted(wrong, 'error')}, {counted(len(faults) - wrong, 'warning')}"
     (shell.out if not faults else shell.err).line(summary)
     return _code(faults)
 
@@ -170,6 +181,35 @@ def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
         for one in _problems(path, rules):
             broken = isinstance(one, Unreadable)
             yield Fault(shown, one.line, one.column, one.code, one.message, one.cure, broken=broken)
+        yield from _calendar(path, rules)
+
+
+def _calendar(path: Path, rules: Rules) -> Iterator[Fault]:
+    """Whether the calendar that a file names is in the config; of a broken file nothing more is said."""
+    from config.node import instead
+
+    try:
+        name = _read(path, rules).local.calendar or ""
+    except Unreadable:
+        return
+    if rules.calendars is None or not name or name in rules.calendars:
+        return
+    cure = instead(name, rules.calendars) if rules.calendars else "Run `datebook connect ACCOUNT`."
+    found = _NAMED.search(path.read_text("utf-8", "replace"))
+    line = found.string.count("\n", 0, found.start()) + 1 if found else None
+    column = found.start("value") - found.start() + 1 if found else None
+    message = f"calendar: the config has none with the name `{name}`"
+    yield Fault(str(path), line, column, "unknown_calendar", message, cure, broken=True)
+
+
+def _read(path: Path, rules: Rules) -> Activity:
+    from adapters.activity import activity_codec
+    from adapters.ics import ics_codec
+
+    raw, shown = path.read_bytes(), str(path)
+    if path.suffix.lower() == ".ics":
+        return ics_codec.read(raw, zone=rules.zone, types=rules.types, path=shown)
+    return activity_codec.read(raw, zone=rules.zone, types=rules.types, path=shown)
 
 
 def _problems(path: Path, rules: Rules) -> Sequence[Unreadable | Note]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from daemon.status import (
     Trouble,
 )
 
-HOLDS = {
+HOLDS: Mapping[str, str] = {
     "first_import": "they were there before the calendar was connected (backlog: ask)",
     "rebuild": "the journal was lost, and they are on one side only",
     "brake": "more deletions or mass edits at once than the brake lets through",
@@ -39,6 +39,13 @@ _HEADS = {
     Health.FAILED: ("failed", "the daemon ended with an error; its log says why", Ink.BAD),
 }
 _FINE: frozenset[str] = frozenset({AccountState.OK, CalendarState.OK, CalendarState.SYNCING, CalendarState.WAITING})
+
+
+def held_words(reason: str, message: str) -> str:
+    """Why a plan is held: of the brake in figures, of all else what it is about."""
+    if reason == "brake" and message:
+        return message.rstrip(".")
+    return HOLDS.get(reason, message.rstrip(".") or reason)
 
 
 def show(screen: Screen, status: Status, trouble: str, now: datetime) -> None:
@@ -142,9 +149,8 @@ def _holds(screen: Screen, status: Status) -> None:
         return
     _head(screen, "Held until you approve")
     for name, held in holds:
-        screen.line(
-            f"  {screen.ink(plain(name), Ink.STRONG)}: {plain(HOLDS.get(held.reason, held.reason))} ({_amounts(held)})"
-        )
+        why = plain(held_words(held.reason, held.message))
+        screen.line(f"  {screen.ink(plain(name), Ink.STRONG)}: {why} ({_amounts(held)})")
         mail = " --mail" if held.mails else ""
         _cure(
             screen, f"`datebook plan` shows it; `datebook approve{f' {held.id}' if held.id else ''}{mail}` lets it go"

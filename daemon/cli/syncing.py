@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.order import carry_out
 from daemon.cli.screen import Ink, counted, plain, shortened
 from daemon.cli.shell import Shell
-from daemon.cli.status_view import HOLDS
+from daemon.cli.status_view import held_words
 from daemon.control import Reply
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _plan(args: argparse.Namespace, shell: Shell) -> int:
     _show_actions(actions, shell)
     for one in held:
         many = counted(len(one["actions"]), "action")
-        why = HOLDS.get(one["reason"], one["reason"])
+        why = held_words(one["reason"], one.get("message", ""))
         shell.out.line()
         shell.out.line(shell.out.ink(f"Held, {many} on {one['calendar']}: {why}.", Ink.WARN))
         _show_actions(one["actions"], shell)
@@ -111,6 +111,9 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _approve(args: argparse.Namespace, shell: Shell) -> int:
     reply = carry_out(shell, "approve", {"hold": args.hold or "", "mail": args.mail})
+    if not args.json and not reply.data.get("approved"):
+        shell.out.line("Nothing is held.")
+        return reply.code
     if not args.json and reply.data.get("needs_mail"):
         many = counted(int(str(reply.data["needs_mail"])), "action")
         shell.out.line(f"{many} would mail guests and stay held: add --mail to send them.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.core.plan import Decision, DeleteEvent, FinishFile, Hold, Side, TrashFile, UpdateEvent, UpdateFile
+from daemon.core.plan import Decision, DeleteEvent, FinishFile, Side, TrashFile, UpdateEvent, UpdateFile
 from daemon.core.policy import Brake
 
 _FEW = 5  # fewer deletions than this are never a share worth stopping for
@@ -46,27 +46,33 @@ def edits(decision: Decision) -> Side | None:
     return None
 
 
-def brake(decisions: Sequence[Decision], *, order: Brake, linked: int, recent: Recent) -> list[Hold | None]:
-    """For each decision, whether the brake holds it: all of its kind and side, or none.
+def brake(decisions: Sequence[Decision], *, order: Brake, linked: int, recent: Recent) -> list[str | None]:
+    """For each decision, why the brake holds it, in figures: all of its kind and side, or (None) none.
 
     Deletions: more than `count` within the hour, or at least five and more than `share` of the linked
     items. Edits: ten times as many, and more than half of them.
     """
-    stopped: set[tuple[str, Side]] = set()
+    stopped: dict[tuple[str, Side], str] = {}
     for side in Side:
         removing = sum(1 for one in decisions if deletes(one) is side) + recent.deletions.get(side, 0)
         if removing > order.count or (removing >= _FEW and removing > order.share * linked):
-            stopped.add(("delete", side))
+            what = "events are deleted" if side is Side.CALENDAR else "files are taken away"
+            lets = f"lets {order.count} through, and of {_FEW} and more at most {order.share:.0%} of the linked"
+            stopped["delete", side] = _words(removing, what, linked, lets)
         editing = sum(1 for one in decisions if edits(one) is side) + recent.edits.get(side, 0)
         if editing > order.count * _EDITS and editing > linked / 2:
-            stopped.add(("edit", side))
+            what = "events are rewritten" if side is Side.CALENDAR else "files are rewritten"
+            lets = f"lets {order.count * _EDITS} through, and more than that up to half of the linked"
+            stopped["edit", side] = _words(editing, what, linked, lets)
     return [_held(decision, stopped) for decision in decisions]
 
 
-def _held(decision: Decision, stopped: set[tuple[str, Side]]) -> Hold | None:
+def _words(many: int, what: str, linked: int, lets: str) -> str:
+    return f"{many:,} {what} within an hour, of {linked:,} linked; the brake {lets}."
+
+
+def _held(decision: Decision, stopped: Mapping[tuple[str, Side], str]) -> str | None:
     removing, editing = deletes(decision), edits(decision)
     if removing is not None and ("delete", removing) in stopped:
-        return Hold.BRAKE
-    if editing is not None and ("edit", editing) in stopped:
-        return Hold.BRAKE
-    return None
+        return stopped["delete", removing]
+    return stopped.get(("edit", editing)) if editing is not None else None

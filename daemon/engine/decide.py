@@ -274,8 +274,8 @@ class Decider:
             linked=self.journal.events.count(self.situation.route.name),
             recent=self._recent(),
         )
-        braked = {id(unit) for unit, hold in zip(free, held, strict=True) if hold is not None}
-        return [_released(unit, approved) if id(unit) not in braked else _stopped(unit) for unit in units]
+        braked = {id(unit): why for unit, why in zip(free, held, strict=True) if why is not None}
+        return [_stopped(unit, why) if (why := braked.get(id(unit))) else _released(unit, approved) for unit in units]
 
     def _recent(self) -> Recent:
         since = (self.situation.now - _HOUR).timestamp()
@@ -297,8 +297,9 @@ def _released(unit: Unit, approved: dict[str, bool]) -> Unit:
     return replace(unit, decision=replace(unit.decision, hold=None))
 
 
-def _stopped(unit: Unit) -> Unit:
-    return replace(unit, decision=replace(unit.decision, verdict=verdicts.HELD_BRAKE, hold=Hold.BRAKE))
+def _stopped(unit: Unit, why: str) -> Unit:
+    verdict = replace(verdicts.HELD_BRAKE, reason=why)
+    return replace(unit, decision=replace(unit.decision, verdict=verdict, hold=Hold.BRAKE))
 
 
 def concerns_the_guard(unit: Unit) -> bool:

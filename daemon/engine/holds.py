@@ -38,4 +38,8 @@ def hold_id(route: str, hold: Hold, units: Sequence[Unit]) -> str:
 
 
 def _actions(route: str, units: Sequence[Unit]) -> list[dict[str, object]]:
-    return [{**row, "signature": unit.signature} for unit in units for row in action_rows(route, unit)]
+    return [
+        {**row, "signature": unit.signature, "why": unit.decision.verdict.reason}
+        for unit in units
+        for row in action_rows(route, unit)
+    ]

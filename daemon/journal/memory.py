@@ -34,6 +34,17 @@ class History:
         )
         return [Entry(*row) for row in rows]
 
+    def explain(self, file: int | None, since: int, keys: Iterable[str], reason: str) -> None:
+        """Say why the entries of a file after that one were made, those that changed nothing but these keys."""
+        wanted = set(keys)
+        rows = self._db.execute("SELECT id, after, before FROM history WHERE id > ? AND file IS ?", (since, file))
+        about = [id_ for id_, after, before in rows if {*json.loads(after), *json.loads(before)} <= wanted]
+        self._db.executemany("UPDATE history SET reason = ? WHERE id = ?", [(reason, id_) for id_ in about])
+
+    def newest(self) -> int:
+        """The number of the last entry; 0: there is none."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()[0])
+
     def newest_of(self, path: str) -> Entry | None:
         """The last that was done to the file of this path, or to its event."""
         row = self._db.execute(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from config.node import instead
 from daemon.app import App, disconnected_routes
 from daemon.control import ProgressSink, Reply
 from daemon.core import verdicts
@@ -19,6 +20,7 @@ from daemon.core.model import AllDay, Field, Status, Timed, When, text_of, when_
 from daemon.core.model import Key as ModelKey
 from daemon.core.plan import State, Verdict
 from daemon.core.policy import GuestMail
+from daemon.core.store import Seen
 from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
@@ -64,9 +66,21 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         "reason": verdict.reason,
         "cure": verdict.cure,
         **_guests(app, row, links),
+        "warnings": _warnings(app, path) if row is not None and row.problem is None else [],
     }
     asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
     return Reply(3 if asks else 0, data)
+
+
+def _warnings(app: App, path: str) -> list[Json]:
+    """What `check` says aloud of a file that is read all the same, perhaps otherwise than meant."""
+    notes = [
+        note for reading in app.folder.read([path]) if isinstance(reading, Seen) for note in reading.activity.notes
+    ]
+    return [
+        {"line": one.line, "column": one.column, "code": one.code, "message": one.message, "cure": one.cure}
+        for one in notes
+    ]
 
 
 def _guests(app: App, row: FileRow | None, links: Sequence[EventRow]) -> Mapping[str, Json]:
@@ -158,6 +172,7 @@ class _Line:
     status: str
     first: date | None
     text: str
+    state: str
 
 
 def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -175,8 +190,26 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
         missed = [name for name, fits in filters if not fits(line)]
         hidden.update(set(missed))
         if not missed:
-            shown.append(_shown(app, line))
-    return Reply(0, {"activities": shown, "hidden": dict(hidden)})
+            shown.append(_shown(line))
+    hints: list[Json] = list(_hints(app, args, {line.kind for line in lines}))
+    return Reply(0, {"activities": shown, "hidden": dict(hidden), "hints": hints})
+
+
+def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]:
+    """What may have been meant by a filter that fits nothing, whatever the activities are."""
+    status, state, kind = (str(args.get(name) or "") for name in ("status", "sync", "type"))
+    if status and status not in set(Status):
+        if status in set(State):
+            yield f"`{status}` says how a sync stands, not an activity's status: give --sync {status}"
+        else:
+            yield f"There is no status `{status}`. {instead(status, list(Status))}"
+    if state and state not in set(State):
+        if state in set(Status):
+            yield f"`{state}` is an activity's own status, not how its sync stands: give --status {state}"
+        else:
+            yield f"There is no state `{state}`. {instead(state, list(State))}"
+    if kind and kind not in {*kinds, *app.config.types}:
+        yield f"There is no type `{kind}`. {instead(kind, app.config.types)}"
 
 
 def _line(app: App, row: FileRow) -> _Line:
@@ -190,6 +223,7 @@ def _line(app: App, row: FileRow) -> _Line:
         done=activity.local.done,
         status=str(status),
         first=_first(when),
+        state=verdict_of(app, row).state.value,
         text=" ".join(str(value) for value in activity.view.values() if isinstance(value, str)).casefold(),
     )
 
@@ -207,13 +241,17 @@ def _first(when: When | None) -> date | None:
 def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
     """Name and test of each filter that was given; `hidden` counts by these names."""
     found: list[tuple[str, Callable[[_Line], bool]]] = []
-    owner, kind, status, text = (str(args.get(name) or "") for name in ("owner", "type", "status", "text"))
+    owner, kind, status, state, text = (
+        str(args.get(name) or "") for name in ("owner", "type", "status", "sync", "text")
+    )
     if owner:
         found.append(("owner", lambda line: line.owner == owner.lower()))
     if kind:
         found.append(("type", lambda line: line.kind == kind))
     if status:
         found.append(("status", lambda line: line.status == status))
+    if state:
+        found.append(("sync", lambda line: line.state == state))
     if args.get("done") or args.get("open"):
         wanted = bool(args.get("done"))
         found.append(("done", lambda line: line.done is wanted))
@@ -238,7 +276,7 @@ def _within(day: date | None, first: date | None, last: date | None) -> bool:
     return day is not None and (first is None or day >= first) and (last is None or day <= last)
 
 
-def _shown(app: App, line: _Line) -> Json:
+def _shown(line: _Line) -> Json:
     activity = line.file.activity
     when = when_of(activity.view)
     start, end = _ends(when)
@@ -251,7 +289,7 @@ def _shown(app: App, line: _Line) -> Json:
         "end": end,
         "done": line.done,
         "calendar": line.file.route,
-        "state": verdict_of(app, line.file).state.value,
+        "state": line.state,
     }
 
 

@@ -48,10 +48,14 @@ def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
         rows = [row for row in rows if not field or row.key == field]
         for row in rows:
             _keep(app, row, side)
+        since = app.journal.history.newest()
     if not rows:
         raise UsageError(f"{path} has no open conflict.", what_to_do="Run `datebook conflicts`.")
     routes = sorted({row.route for row in rows})
     reply = reply_of(app, sync_routes(app, routes, progress))
+    with app.journal.turn():
+        words = f"the conflict was resolved: the {side.value}'s value is kept"
+        app.journal.history.explain(rows[0].file, since, [row.key for row in rows], words)
     return Reply(reply.code, {**reply.data, "resolved": len(rows)}, reply.message, reply.cure)
 
 

@@ -39,6 +39,7 @@ _STATES = {
     "full": AccountState.HELD,
     "missing": AccountState.OK,  # the calendar alone is stopped
 }
+_LASTING = frozenset({CalendarState.STOPPED, CalendarState.WAITING})  # until another pass has gone well
 _ASK_FIRST = frozenset({"sign_in_needed", "secret_needed", "forbidden"})
 
 
@@ -108,10 +109,12 @@ def _calendar(
         return one
     if name in met:
         trouble = met[name]
-        stopped = trouble is not None and trouble.code in {"missing", *_ASK_FIRST}
-        return replace(one, state=CalendarState.STOPPED) if stopped else one
+        if trouble is None:
+            return one
+        stopped = trouble.code in {"missing", *_ASK_FIRST}
+        return replace(one, state=CalendarState.STOPPED if stopped else CalendarState.WAITING)
     known = before.calendars.get(name) if before else None
-    return replace(one, state=known.state) if known and known.state is CalendarState.STOPPED else one
+    return replace(one, state=known.state) if known and known.state in _LASTING else one
 
 
 def _last(account: str, now: Standing) -> datetime | None:

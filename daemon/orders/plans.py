@@ -79,6 +79,7 @@ def _held(route: str, units: list[Unit]) -> list[Json]:
                 {
                     "calendar": route,
                     "reason": hold.value,
+                    "message": waiting[0].decision.verdict.reason,
                     "id": hold_id(route, hold, waiting),
                     "actions": plan_rows(route, waiting),  # type: ignore[dict-item]  # rows are JSON
                     "mails": mails,
@@ -93,10 +94,10 @@ def approve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
     mail = bool(args.get("mail"))
     with app.journal.turn():
         holds = [row for row in app.journal.holds.rows() if not wanted or row.id.startswith(wanted)]
+    if not holds and wanted:
+        raise UsageError(f"There is no hold {wanted}.", what_to_do="`datebook plan` shows what is held.")
     if not holds:
-        raise UsageError(
-            f"There is no hold {wanted}." if wanted else "Nothing is held.", what_to_do="Run `datebook plan`."
-        )
+        return Reply(0, {"calendars": [], "needs_user": False, "approved": [], "needs_mail": 0})
     held_back = 0
     with app.journal.turn():
         for hold in holds:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.folder.file_writes import Rewrite
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
 from daemon.core.errors import UsageError
-from daemon.core.model import Patch, when_of
-from daemon.core.store import Create, Remove, Update, Write, Written
+from daemon.core.model import Activity, Patch, when_of
+from daemon.core.plan import Side
+from daemon.core.privacy import is_private
+from daemon.core.store import Create, Remove, Seen, Update, Write, Written
 from daemon.journal import encoding
+from daemon.journal.copies import Removed
 from daemon.journal.rows import Entry, FileRow
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.status import Json
@@ -23,15 +27,21 @@ def undo(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     if found is None:
         raise UsageError(f"There is no entry {number}.", what_to_do="Run `datebook log`.")
     entry, _raw = found
+    with app.journal.turn():
+        since = app.journal.history.newest()
     _take_back(app, entry)
     reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
+    with app.journal.turn():
+        keys = {*encoding.load_patch(entry.before), *encoding.load_patch(entry.after)}
+        named = map(encoding.dump_key, keys)
+        app.journal.history.explain(entry.file, since, named, f"entry {entry.id} was taken back")
     return Reply(reply.code, {**reply.data, "undone": entry.id}, reply.message, reply.cure)
 
 
 def _take_back(app: App, entry: Entry) -> None:
     match entry.action, entry.side:
         case (("update" | "conflict"), _):
-            _write(app, _file_of(app, entry), encoding.load_patch(entry.before))
+            _change_back(app, _file_of(app, entry), entry)
         case "create", _:
             file = _file_of(app, entry)
             _carry_out(app, Remove(file.ref, app.engine.around.new_id(), "its making was undone"))
@@ -54,9 +64,34 @@ def _take_back(app: App, entry: Entry) -> None:
 
 def _file_of(app: App, entry: Entry) -> FileRow:
     row = app.journal.files.get(entry.file) if entry.file is not None else None
-    if row is None or not row.path or row.missing is not None:
+    if row is None or not row.path or row.missing is not None or (entry.uid and row.uid not in {"", entry.uid}):
         raise UsageError("The file of this entry is not there any more.", what_to_do="Run `datebook restore FILE`.")
     return row
+
+
+def _change_back(app: App, row: FileRow, entry: Entry) -> None:
+    """The keys are what they were. What only showed that it is done goes with the `done` of the file."""
+    before, after = encoding.load_patch(entry.before), encoding.load_patch(entry.after)
+    shown = _overlay(app, row) if entry.side == Side.CALENDAR.value else {}
+    lifted = {key for key in before if key in shown and shown[key] == after.get(key)}
+    if lifted and not row.activity.local.done:
+        raise UsageError(
+            "This entry shows that instances are done, and can't be taken back by itself.",
+            what_to_do=f"Edit `done_through` or `done` in {row.path}; the calendar follows.",
+        )
+    patch = {key: value for key, value in before.items() if key not in lifted}
+    if patch:
+        _write(app, row, patch)
+        row = _file_of(app, entry)
+    if lifted:
+        _carry_out(app, Update(_read(app, row.path).ref, app.engine.around.new_id(), {}, says={"done": None}))
+
+
+def _overlay(app: App, row: FileRow) -> Patch:
+    """What the event shows beside what is agreed on, because the activity is done."""
+    with app.journal.turn():
+        links = app.journal.events.of_file(row.id)
+    return next((link.base.overlay for link in links if link.role == "primary" and link.base is not None), {})
 
 
 def _write(app: App, row: FileRow, patch: Patch) -> None:
@@ -77,14 +112,57 @@ def _carry_out(app: App, write: Write) -> str:
 
 
 def _make_again(app: App, entry: Entry) -> None:
-    """A removed file is made again of what its event said; the event follows."""
+    """A removed file is what it was, byte for byte but for what came from the calendar since; the event follows."""
     if app.journal.files.by_uid(entry.uid):
         raise UsageError("The activity of this entry is there again.", what_to_do="Run `datebook list`.")
-    view = {key: value for key, value in encoding.load_patch(entry.before).items() if value is not None}
-    if when_of(view) is None:
+    with app.journal.turn():
+        removed = app.journal.copies.removed(entry.uid)
+    if removed is None:
+        view = {key: value for key, value in encoding.load_patch(entry.before).items() if value is not None}
+        removed = Removed(entry.path or f"{entry.uid}.yaml", Activity(entry.uid, view), None)
+    if when_of(removed.activity.view) is None:
         raise UsageError("This entry keeps nothing to bring back.", what_to_do="Write the file anew.")
-    place = entry.path or f"{entry.uid}.yaml"
-    _lift(app, _carry_out(app, Create(entry.uid, app.engine.around.new_id(), view, place=place)))
+    _lift(app, _put_back(app, entry.uid, removed))
+
+
+def _put_back(app: App, uid: str, removed: Removed) -> str:
+    """Make a forgotten file again; its path, which is another one where another file stands there now."""
+    activity, token = removed.activity, app.engine.around.new_id
+    path = _carry_out(
+        app,
+        Create(
+            uid,
+            token(),
+            activity.view,
+            place=removed.path,
+            local=activity.local,
+            secret=is_private(activity),
+            floating=activity.floating,
+        ),
+    )
+    if removed.raw is None:
+        return path
+    made = _read(app, path)
+    write = Rewrite(made.ref, token(), lambda _: removed.raw or b"")
+    outcome = app.folder.rewrite(write)
+    app.folder.forget([write.token])
+    if not isinstance(outcome, Written):
+        raise outcome
+    saved = _read(app, path)
+    there = saved.activity
+    patch = {key: activity.view.get(key) for key in {*activity.view, *there.view}}
+    patch = {key: value for key, value in patch.items() if there.view.get(key) != value}
+    says = {} if there.local.done == activity.local.done else {"done": "true" if activity.local.done else None}
+    if patch or there.uid != uid or says:
+        _carry_out(app, Update(saved.ref, token(), patch, raw=saved.raw, uid=uid, says=says))
+    return path
+
+
+def _read(app: App, path: str) -> Seen:
+    reading = next(app.folder.read([path]))
+    if not isinstance(reading, Seen):
+        raise UsageError(f"{path} can't be read.", what_to_do="Look at the file.")
+    return reading
 
 
 def restore(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:

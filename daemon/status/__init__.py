@@ -88,7 +88,7 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A plan that waits for its user's word. `id` is what `approve` takes."""
+    """A plan that waits for its user's word. `id` is what `approve` takes; `message` says the reason in words."""
 
     reason: str
     creates: int = 0
@@ -96,6 +96,7 @@ class Held:
     deletes: int = 0
     mails: int = 0
     id: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

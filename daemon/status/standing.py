@@ -224,6 +224,7 @@ def _held(holds: list[HoldRow]) -> Held | None:
         deletes=kinds["delete"] + kinds["trash"],
         mails=len({mail for action in actions for mail in action["mails"]}),
         id=holds[0].id,
+        message=str(next((action["why"] for action in json.loads(holds[0].actions) if action.get("why")), "")),
     )
 
 

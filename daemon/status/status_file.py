@@ -190,6 +190,7 @@ def _held(part: _Part | None) -> Held | None:
         deletes=part.number("deletes"),
         mails=part.number("mails"),
         id=part.text("id"),
+        message=part.text("message"),
     )
 
 

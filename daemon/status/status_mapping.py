@@ -77,6 +77,7 @@ def _held(held: Held | None) -> Json:
         "deletes": held.deletes,
         "mails": held.mails,
         "id": held.id,
+        "message": held.message,
     }
 
 

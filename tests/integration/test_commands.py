@@ -136,6 +136,39 @@ def test_why_explains_a_synced_an_unscheduled_a_broken_and_an_ignored_file(synce
     assert states == {"call": "synced", "idea": "unscheduled", "broken": "broken", "quiet": "ignored"}
 
 
+def test_why_says_too_what_was_read_otherwise_than_yaml_has_it(person: Person) -> None:
+    person.sync()
+    person.write("odd.yaml", "subject: [unclosed\ndue_date: 2027-11-24\n")
+    assert person.sync().code == 0
+    assert list(person.events()) == ["[unclosed"]
+    said = person.run("why", "odd.yaml", "--json").json
+    assert (said["state"], [one["line"] for one in said["warnings"]]) == ("synced", [1])
+    assert "line 1: warning: " in person.run("why", "odd.yaml").out
+
+
+def test_nothing_held_is_nothing_wrong_and_a_hold_that_is_not_there_is(person: Person) -> None:
+    person.sync()
+    nothing = person.run("approve")
+    assert (nothing.code, nothing.out) == (0, "Nothing is held.\n")
+    assert person.run("approve", "--json").json["approved"] == []
+    wrong = person.run("approve", "abc123")
+    assert (wrong.code, "datebook plan" in wrong.err) == (2, True)
+
+
+def test_a_filter_that_means_something_else_is_answered_with_what_it_may_mean(synced: Person) -> None:
+    def hint(*options: str) -> str:
+        listed = synced.run("list", *options)
+        assert listed.code == 0
+        return listed.err
+
+    assert "--sync synced" in hint("--status", "synced")
+    assert "`confirmed`" in hint("--status", "confirmd")
+    assert "--status tentative" in hint("--sync", "tentative")
+    assert "`call`" in hint("--type", "cal")
+    assert hint("--sync", "synced", "--type", "call", "--status", "confirmed") == ""
+    assert synced.run("list", "--sync", "broken", "--json").json["hidden"] == {"sync": 1}
+
+
 def test_check_names_file_line_and_column(person: Person) -> None:
     person.sync()
     path = person.write("bad.yaml", "subject: Call\ndue_date: 2027-13-45\n")
@@ -171,6 +204,8 @@ def test_a_conflict_stays_open_under_ask_and_resolve_takes_one_side(servers: Ser
     assert person.run("resolve", "call.yaml", "--keep", "file").code == 0
     assert list(person.events()) == ["Call Anna first"]
     assert person.run("conflicts").code == 0
+    newest = person.run("log", "call.yaml", "--json").json["entries"][0]
+    assert newest["reason"] == "the conflict was resolved: the file's value is kept"
 
 
 def test_the_newest_edit_wins_and_the_loser_is_in_the_log(synced: Person) -> None:
@@ -244,6 +279,8 @@ def test_undo_takes_an_edit_back_on_both_sides(synced: Person) -> None:
     assert synced.run("undo", str(entry["id"])).code == 0
     assert "subject: Call Anna about the renewal" in synced.read("call.yaml")
     assert list(synced.events()) == ["Call Anna about the renewal"]
+    newest = synced.run("log", "call.yaml", "--json").json["entries"][0]
+    assert newest["reason"] == f"entry {entry['id']} was taken back"
 
 
 def test_one_broken_file_does_not_hold_up_the_others(person: Person) -> None:
@@ -265,6 +302,10 @@ def test_many_removed_files_wait_for_a_word(person: Person) -> None:
     assert len(person.events()) == 20
     (held,) = person.run("plan", "--json").json["held"]
     assert held["reason"] == "brake"
+    figures = "15 events are deleted within an hour, of 20 linked; the brake lets 10 through"
+    assert figures in held["message"]
+    assert figures in person.run("plan").out
+    assert figures in person.run("status").out
     assert person.run("approve", held["id"]).code == 0
     assert len(person.events()) == 5
 

@@ -41,7 +41,7 @@ def write(path: Path, text: str) -> Path:
 def test_a_good_file_is_fine_without_any_config(datebook, tmp_path):
     write(tmp_path / "a.yaml", "subject: Call Anna\ntype: whatever\ndue_date: 2026-11-24\n")
     done = datebook("check", "a.yaml")
-    assert (done.returncode, done.stdout) == (0, "1 file: 0 broken, 0 warnings\n")
+    assert (done.returncode, done.stdout) == (0, "1 file: 0 errors, 0 warnings\n")
 
 
 def test_a_fault_has_file_line_column_reason_and_cure(datebook, tmp_path):
@@ -49,7 +49,7 @@ def test_a_fault_has_file_line_column_reason_and_cure(datebook, tmp_path):
     done = datebook("check", "a.yaml")
     assert done.returncode == 3
     place, cure = done.stdout.splitlines()
-    assert place.startswith("a.yaml:2:11: ")
+    assert place.startswith("a.yaml:2:11: error: ")
     assert cure.startswith("    ")
 
 
@@ -58,8 +58,31 @@ def test_what_is_read_forgivingly_is_said_aloud_and_is_no_failure(datebook, tmp_
     write(tmp_path / "b.yaml", "subject: Deal #1\n")
     done = datebook("check", "a.yaml", "b.yaml")
     assert done.returncode == 0
-    assert "a.yaml:1:10: " in done.stdout
-    assert "b.yaml:1:15: " in done.stdout
+    assert "a.yaml:1:10: warning: " in done.stdout
+    assert "b.yaml:1:15: warning: " in done.stdout
+    assert "0 errors, 2 warnings" in done.stderr
+    said = json.loads(datebook("check", "--json", "a.yaml").stdout)["problems"]
+    assert [(one["severity"], one["needs_user"]) for one in said] == [("warning", False)]
+
+
+def test_a_bracket_that_is_never_closed_is_read_as_text_and_said_aloud(datebook, tmp_path):
+    write(tmp_path / "a.yaml", "subject: [unclosed\ndue_date: 2026-11-24\n")
+    done = datebook("check", "a.yaml")
+    assert done.returncode == 0, done.stdout
+    assert "a.yaml:1:10: warning: " in done.stdout
+
+
+def test_a_calendar_that_the_config_lacks_is_an_error_with_the_nearest_name(datebook, tmp_path):
+    accounts = "accounts: {home: {service: caldav, url: 'http://127.0.0.1:1/', user: me}}\n"
+    write(tmp_path / "c.yaml", f"store: D\n{accounts}calendars: {{work: {{account: home}}}}\n")
+    write(tmp_path / "D/a.yaml", "subject: x\ndue_date: 2026-11-24\ncalendar: wrok\n")
+    write(tmp_path / "D/b.yaml", "subject: y\ndue_date: 2026-11-24\ncalendar: work\n")
+    done = datebook("check")
+    assert done.returncode == 3
+    assert "a.yaml:3:11: error: " in done.stdout
+    assert "Did you mean `work`?" in done.stdout
+    assert "b.yaml" not in done.stdout
+    assert datebook("check", "D/a.yaml").returncode == 3
 
 
 def test_an_empty_subject_before_a_comment_says_how_to_quote_it(datebook, tmp_path):
@@ -123,7 +146,7 @@ def test_links_pipes_and_missing_files_are_reported_and_not_waited_for(datebook,
     assert done.returncode == 3
     assert "Symbolic links" in done.stdout
     assert "no regular file" in done.stdout
-    assert "gone.yaml: It can't be read" in done.stdout
+    assert "gone.yaml: error: It can't be read" in done.stdout
 
 
 def test_a_store_that_is_not_there_is_said_plainly(datebook, tmp_path):
