@@ -203,6 +203,7 @@ class FolderEyes:
                 self._stamps().pop(row.path, None)
             changed = now if row.missing is not None else self._edited(row, stamp, now)
             self._journal.files.saw(row, path, stamp, digest, activity, changed)
+        self._journal.copies.keep(id_, seen.raw)
         self._stamps()[path] = stamp
         found.changed.add(id_)
         return True

@@ -92,8 +92,8 @@ class Recaster:
 
     def _forget(self, unit: Unit, file: FileRow, event: EventRow, path: str) -> None:
         with self.journal.turn():
-            self._scrub(unit, file, event, path, None)
             self.journal.files.forget(file.id)
+            self._scrub(unit, file, event, path, None)
         self.closet.purge_trash(file.uid)
 
     def _scrub(self, unit: Unit, file: FileRow, event: EventRow, path: str, view: View | None) -> None:
@@ -103,6 +103,7 @@ class Recaster:
         self.journal.scrub.event(event.id, seen, base)
         self.journal.scrub.history(file.id, file.uid, path)
         self.journal.scrub.memory(file.id)
+        self.journal.scrub.copies(file.id, file.uid)
         self.journal.holds.spend([unit.signature])
         self.journal.files.settle(file.id, file.rev)
         self.journal.events.settle(event.id, event.rev)

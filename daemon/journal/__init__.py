@@ -15,6 +15,7 @@ from pathlib import Path
 
 from daemon.core.errors import JournalError, JournalLost
 from daemon.journal import encoding, schema
+from daemon.journal.copies import Copies
 from daemon.journal.events import Events
 from daemon.journal.files import Files
 from daemon.journal.intents import Intents
@@ -62,6 +63,7 @@ class Journal:
         self.tombstones = Tombstones(self._db)
         self.quarantine = Quarantine(self._db)
         self.holds = Holds(self._db)
+        self.copies = Copies(self._db)
         self.scrub = Scrub(self._db)
 
     @contextmanager

@@ -156,5 +156,16 @@ CREATE TABLE unreadable (           -- ids that are listed and can't be read
 CREATE TABLE holds (id TEXT PRIMARY KEY, route TEXT NOT NULL, reason TEXT NOT NULL, actions TEXT NOT NULL,
     since REAL NOT NULL) WITHOUT ROWID;
 
+CREATE TABLE copies (               -- files as their users last saved them
+    file INTEGER PRIMARY KEY, raw BLOB NOT NULL
+);
+
+CREATE TABLE removed (              -- forgotten files: what an undo brings back
+    uid TEXT PRIMARY KEY, path TEXT NOT NULL, seen TEXT NOT NULL, raw BLOB
+);
+CREATE TRIGGER files_forgotten BEFORE DELETE ON files BEGIN
+    INSERT OR REPLACE INTO removed SELECT OLD.uid, OLD.path, OLD.seen, (SELECT raw FROM copies WHERE file = OLD.id)
+    WHERE OLD.uid != '' AND OLD.path IS NOT NULL; DELETE FROM copies WHERE file = OLD.id; END;
+
 CREATE TABLE approvals (signature TEXT PRIMARY KEY, mail INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 """

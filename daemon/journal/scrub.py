@@ -27,6 +27,11 @@ class Scrub:
         self._db.execute("DELETE FROM conflicts WHERE file = ?", (file,))
         self._db.execute("DELETE FROM replaced WHERE file = ?", (file,))
 
+    def copies(self, file: int, uid: str) -> None:
+        """What its user saved, and what was removed."""
+        self._db.execute("DELETE FROM copies WHERE file = ?", (file,))
+        self._db.execute("DELETE FROM removed WHERE uid = ?", (uid,))
+
     def event(self, id_: int, shown: Seen, base: Base | None) -> None:
         """The event as it may be remembered; without a base it is linked no more."""
         text = None if base is None else encoding.dump_base(base)
