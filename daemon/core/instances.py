@@ -38,6 +38,12 @@ def skipped(value: Value | None) -> frozenset[Original]:
     return frozenset(item for item in items if isinstance(item, date))
 
 
+def without_skipped(view: View, skip: Value | None) -> View:
+    """The view without what it says of instances that are left out: no calendar has a place for that."""
+    out = skipped(skip)
+    return {key: value for key, value in view.items() if key.instance not in out} if out else view
+
+
 def _edited(base: Base, side: Side, view: View, original: Original) -> bool:
     """Whether a side has changed what it says about an instance that it still has."""
     keys = {key for key in (*base.pairs, *view) if key.instance == original}

@@ -6,6 +6,7 @@ field can be (sets, guests, lines), else it is a clash, which `chooser` decides 
 
 Of two sides of which one edits an instance and the other removes it from the series, the edit wins. A
 series that stops being one takes its instances with it; what the other side had edited in them is a clash.
+What a side says of an instance that it leaves out stays there, and counts as not said.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from daemon.core.fields import equal, moved, order, same
-from daemon.core.instances import SKIP, Ended, Occurs, ended, revive, skipped
+from daemon.core.instances import SKIP, Ended, Occurs, ended, revive, skipped, without_skipped
 from daemon.core.key_table import Chooser, KeyTable, Met, Shown, as_it_is, leave_open
 from daemon.core.model import Base, Blank, Field, Key, Original, Pair, Patch, Value, View
 from daemon.core.plan import Clash, Side, blank_or
@@ -84,6 +85,8 @@ def merge(  # noqa: PLR0913  the three views, and the rules by name
     if SKIP not in unheld:
         ours = revive(base, Side.FILE, file, calendar)
         theirs = revive(base, Side.CALENDAR, calendar, file, unheld)
+        file, ours = (without_skipped(view, ours.get(SKIP)) for view in (file, ours))
+        calendar, theirs = (without_skipped(view, theirs.get(SKIP)) for view in (calendar, theirs))
     table = KeyTable(base, ours, theirs, unheld, file_lacks, chooser, shown)
     keys = sorted({*base.pairs, *ours, *theirs}, key=order)
     met = {key: table.meet(key) for key in keys}

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from daemon.core.fields import effective, equal, normal, said
+from daemon.core.instances import SKIP, skipped
 from daemon.core.model import (
     CONTEXT_FENCE_END,
     CONTEXT_FENCE_START,
@@ -54,7 +55,7 @@ class Cover:
         if self.whole:
             overlay |= self._done_series(view)
         else:
-            for original in self.instances:
+            for original in self.instances - skipped(view.get(SKIP)):
                 overlay |= self._done_instance(view, original)
         return {key: value for key, value in overlay.items() if key.field in self.holds}
 

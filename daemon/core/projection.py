@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from daemon.core.fields import DEFAULT_TYPE, NO_TITLE, ROWS, normal
-from daemon.core.instances import own
+from daemon.core.instances import SKIP, own, skipped
 from daemon.core.model import (
     Activity,
     AllDay,
@@ -82,12 +82,14 @@ class Outgoing:
     def agreed(self, file: View, sent: View) -> Mapping[Key, Pair]:
         """What is agreed once an event says `sent` for this file; `sent` is without the overlay.
 
-        An instance of what is no series yet stays unsaid: it goes out when the file begins to repeat.
+        An instance of what is no series yet stays unsaid, and so does one that is left out: it goes out when the
+        file begins to repeat, or takes it out of `skip`.
         """
         pairs = {}
         for key in {*file, *sent}:
             here, there = blank_or(file.get(key)), blank_or(sent.get(key))
-            if there is Blank.ABSENT and key.instance is not None and Key(Field.REPEAT) not in sent:
+            out = Key(Field.REPEAT) not in sent or key.instance in skipped(sent.get(SKIP))
+            if there is Blank.ABSENT and key.instance is not None and out:
                 continue
             unsaid = there is Blank.ABSENT and normal(key, file.get(key)) is not None
             pairs[key] = Pair(here, Blank.UNHELD if unsaid or key in self.unheld else there)
@@ -139,7 +141,8 @@ def _goes(activity: Activity, key: Key, unheld: frozenset[Key]) -> bool:
     if key in unheld:
         return False
     if key.instance is not None:
-        return Key(Field.REPEAT) in activity.view and ROWS[key.field].per_instance
+        left_out = SKIP not in unheld and key.instance in skipped(activity.view.get(SKIP))
+        return Key(Field.REPEAT) in activity.view and ROWS[key.field].per_instance and not left_out
     return key.field is not Field.SUBJECT or normal(key, activity.view[key]) is not None
 
 
