@@ -7,10 +7,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from config.keys import Keys
 from config.node import Listing, Node, Section, instead
-from config.schema import AccountConfig, OAuthClient, SecretRef, SecretSource, Service
+from config.schema import AccountConfig, OAuthClient, SecretRef, SecretSource, Service, TokenHome
 from config.values import ValueReader
 
-_KEYS = ("service", "user", "url", "password", "token", "client", "ca", "tenant")
+_KEYS = ("service", "user", "url", "password", "token", "client", "ca", "tenant", "tokens")
+
+_SIGN_IN = frozenset({Service.GOOGLE, Service.MICROSOFT365})
 
 # Exchange Online, of every cloud: EWS is blocked there for new products and ends in April 2027.
 _ONLINE = ("outlook.office365.com", "outlook.office.com", "outlook.office365.us", "partner.outlook.cn")
@@ -42,6 +44,7 @@ def read_account(name: str, section: Section, values: ValueReader) -> AccountCon
         client=_client(keys, name, values),
         ca=keys.take("ca", values.path, None),
         tenant=keys.take("tenant", values.text, ""),
+        tokens=keys.take("tokens", lambda node, what: values.word(node, what, TokenHome), TokenHome.FILE),
     )
     _check_whole(account, keys, values)
     return account
@@ -55,7 +58,10 @@ def _check_whole(account: AccountConfig, keys: Keys, values: ValueReader) -> Non
         values.problem(keys.mark("token"), "An account takes either `password` or `token`.", cure)
     if account.tenant and account.service is not Service.MICROSOFT365:
         values.problem(keys.mark("tenant"), "Only `service: microsoft365` takes a `tenant`.", "Remove the line.")
-    if account.password and account.service in {Service.GOOGLE, Service.MICROSOFT365}:
+    if account.tokens is TokenHome.KEYRING and (account.token or account.service not in _SIGN_IN):
+        cure = "Remove the line: it is for `google` and `microsoft365`, where Datebook itself signs in."
+        values.problem(keys.mark("tokens"), "There are no tokens to keep for this account.", cure)
+    if account.password and account.service in _SIGN_IN:
         cure = "Remove `password`: `datebook connect` signs in, in the browser."
         values.problem(keys.mark("password"), f"`{account.service}` takes no password from programs.", cure)
 

@@ -31,6 +31,13 @@ class SecretSource(StrEnum):
     ENV = "env"
 
 
+class TokenHome(StrEnum):
+    """Where Datebook keeps the tokens of a sign-in that it has made itself."""
+
+    FILE = "file"  # of mode 0600, in the state folder
+    KEYRING = "keyring"
+
+
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """Where to find a secret: a command line, `service/user` of the keyring, a path, or a name."""
@@ -60,6 +67,7 @@ class AccountConfig:
     client: OAuthClient | None = None
     ca: Path | None = None  # a private CA to trust
     tenant: str = ""  # Microsoft 365: directory id or domain; "" means `organizations`
+    tokens: TokenHome = TokenHome.FILE  # where `datebook connect` keeps what signing in gave
 
 
 @dataclass(frozen=True, slots=True)

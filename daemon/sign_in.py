@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from adapters.sign_in.secrets import Secret
 from config.places import Places, make_state
-from config.schema import AccountConfig, Service
+from config.schema import AccountConfig, Service, TokenHome
 from daemon.core.errors import SignInNeeded
+
+if TYPE_CHECKING:
+    from adapters.sign_in.token_places import TokenPlace
 
 SERVICES = frozenset({Service.GOOGLE, Service.MICROSOFT365})
 _HOW = {
@@ -65,15 +68,15 @@ def tokens_of(
         from adapters.sign_in.microsoft_signin import TokenSource as Microsoft
 
         http = Http(Session(ca=config.ca, store=config.name))
-        path = token_path(config, places)
-        return Microsoft(_client(config), config.tenant, path, cloud_of(config.url), config.name, http)
+        place = place_of(config, places)
+        return Microsoft(_client(config), config.tenant, place, cloud_of(config.url), config.name, http)
     from adapters.net.transport import Session
     from adapters.sign_in.oauth import GoogleTokens, OAuthApp
-    from adapters.sign_in.oauth_tokens import TokenFile
+    from adapters.sign_in.oauth_tokens import KeptTokens
 
     session = Session(ca=config.ca, store=config.name)
     app = OAuthApp(_client(config), secret)
-    return GoogleTokens(app, TokenFile(token_path(config, places), config.name), session, clock)
+    return GoogleTokens(app, KeptTokens(place_of(config, places)), session, clock)
 
 
 def ask_consent(
@@ -85,10 +88,13 @@ def ask_consent(
 ) -> None:
     """Sign a person in, and keep the tokens. Raises SignInNeeded, Forbidden, Unavailable, UsageError."""
     make_state(places)
+    place_of(config, places).read()  # a keyring that is locked is said before anybody is asked anything
     if config.service is Service.MICROSOFT365:
         _ask_microsoft(config, places, terminal)
     else:
         _ask_google(config, places, secret, clock, terminal)
+    if config.tokens is TokenHome.KEYRING:
+        _token_path(config, places).unlink(missing_ok=True)
 
 
 def _ask_microsoft(config: AccountConfig, places: Places, terminal: Terminal) -> None:
@@ -99,7 +105,7 @@ def _ask_microsoft(config: AccountConfig, places: Places, terminal: Terminal) ->
     sign_in(
         _client(config),
         config.tenant,
-        token_path(config, places),
+        place_of(config, places),
         open_browser=terminal.browse is not None,
         show=terminal.show,
         read=terminal.ask,
@@ -118,7 +124,7 @@ def _ask_google(
 ) -> None:
     from adapters.sign_in.oauth import OAuthApp, endpoints_of
     from adapters.sign_in.oauth_consent import Consent, Desk
-    from adapters.sign_in.oauth_tokens import TokenFile
+    from adapters.sign_in.oauth_tokens import KeptTokens
 
     consent = Consent(
         OAuthApp(_client(config), secret),
@@ -130,11 +136,24 @@ def _ask_google(
         ca=config.ca,
     )
     tokens = consent.ask(Desk(terminal.show, terminal.browse, terminal.paste))
-    TokenFile(token_path(config, places), config.name).save(tokens)
+    KeptTokens(place_of(config, places)).save(tokens)
 
 
-def token_path(config: AccountConfig, places: Places) -> Path:
-    """The file of an account's tokens."""
+def place_of(config: AccountConfig, places: Places) -> TokenPlace:
+    """Where an account's tokens are kept."""
+    from adapters.sign_in.token_places import FilePlace, KeyringPlace
+
+    kind = KeyringPlace if config.tokens is TokenHome.KEYRING else FilePlace
+    return kind(_token_path(config, places), config.name)
+
+
+def forget_tokens(config: AccountConfig, places: Places) -> None:
+    """Throw the tokens away, those too that were kept in a file before. Raises SecretNeeded, OSError."""
+    _token_path(config, places).unlink(missing_ok=True)
+    place_of(config, places).remove()
+
+
+def _token_path(config: AccountConfig, places: Places) -> Path:
     return places.secrets / f"{config.name}.{config.service.value}.json"
 
 

@@ -1,20 +1,19 @@
-"""msal as the adapters use it: our session as its transport, its cache in a file, the clouds that there are."""
+"""msal as the adapters use it: our session as its transport, its cache in our places, the clouds that there are."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from adapters.net.transport import Response, Session
+from adapters.sign_in.token_places import TokenPlace, how_to_sign_in
 from daemon.core.errors import SignInNeeded, StoreError, Unavailable
 
 PERMISSION = "Calendars.ReadWrite"  # and nothing more; msal adds offline_access by itself
-SIGN_IN = "Run `datebook connect` for this account."
+SIGN_IN = how_to_sign_in("")
 _ANY_ORGANISATION = "organizations"
 _REFUSAL, _THROTTLED, _FAILURE = 400, 429, 500
 
@@ -101,52 +100,43 @@ def _answered(response: Response) -> _Answer:
 
 
 class Cache:
-    """msal's cache of tokens in a file of mode 0600; it is written whole or not at all."""
+    """msal's cache of tokens in the place where they are kept. Raises SignInNeeded where that can't be read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: TokenPlace) -> None:
         from msal import SerializableTokenCache  # noqa: PLC0415  0.2 s
 
         self.tokens: Any = SerializableTokenCache()
-        self._path = path
-        self._stamp = _stamp(path)
+        self._place = place
+        self._stamp = place.stamp()
+        self._text = place.read() or ""
         try:
-            self.tokens.deserialize(path.read_text("utf-8"))
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            what = f"{path}: the tokens can't be read ({type(error).__name__})"
-            raise SignInNeeded(what, what_to_do=SIGN_IN) from None
+            if self._text:
+                self.tokens.deserialize(self._text)
+        except ValueError:
+            what = "what is kept of the tokens is damaged"
+            raise SignInNeeded(what, what_to_do=how_to_sign_in(place.account), store=place.account) from None
 
-    def is_other(self) -> bool:
-        """Whether the file is another one than was read or written here."""
-        return _stamp(self._path) != self._stamp
+    def is_other(self, *, ask: bool = False) -> bool:
+        """Whether something else is kept than was read or written here; `ask`: where only reading tells, read."""
+        if not ask or self._stamp is not None:
+            return self._place.stamp() != self._stamp
+        try:
+            there = self._place.read()
+        except SignInNeeded:
+            return False
+        return there is not None and there != self._text
 
     def save(self) -> None:
-        """Keep what has changed. Raises OSError."""
+        """Keep what has changed. Raises OSError, SecretNeeded: then it is kept with the next change."""
         if not self.tokens.has_state_changed:
             return
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        text = self.tokens.serialize()
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(self.tokens.serialize())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            self._place.write(text)
         except BaseException:
-            fresh.unlink(missing_ok=True)
+            self.tokens.has_state_changed = True
             raise
-        self._stamp = _stamp(self._path)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        there = path.stat()
-    except OSError:
-        return 0, 0
-    return there.st_ino, there.st_mtime_ns
+        self._text, self._stamp = text, self._place.stamp()
 
 
 def app_for(  # noqa: PLR0913, PLR0917  what msal is told

@@ -6,15 +6,16 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from adapters.sign_in.microsoft_app import PERMISSION, PUBLIC, SIGN_IN, Cache, Cloud, Http, app_for
 from adapters.sign_in.microsoft_words import trouble
-from daemon.core.errors import Forbidden, SignInNeeded
+from adapters.sign_in.token_places import TokenPlace
+from daemon.core.errors import Forbidden, SecretNeeded, SignInNeeded
 
 PATIENCE = 900  # seconds for a person to answer in the browser
 
@@ -22,7 +23,7 @@ PATIENCE = 900  # seconds for a person to answer in the browser
 def sign_in(  # noqa: PLR0913  whose sign-in, where it is kept, and how its user is spoken to
     client_id: str,
     tenant: str,
-    cache_path: Path,
+    place: TokenPlace,
     *,
     open_browser: bool,
     show: Callable[[str], None],
@@ -31,13 +32,13 @@ def sign_in(  # noqa: PLR0913  whose sign-in, where it is kept, and how its user
     user: str = "",
     http: Http | None = None,
 ) -> None:
-    """Sign a person in and keep the tokens, mode 0600, in `cache_path`.
+    """Sign a person in and keep the tokens in `place`.
 
     `show` is told what to do, `read` asks for a line. Without a browser the link is shown, and the address that the
     browser ends at is pasted; an empty line asks for a code to type on another device instead.
     Raises SignInNeeded and Forbidden with what to do, Unavailable.
     """
-    cache = Cache(cache_path)
+    cache = _writable(place)
     app = app_for(client_id, tenant, cloud, cache, http)
     hint = {"login_hint": user} if "@" in user else {}
     ask = _in_browser if open_browser else _by_paste
@@ -59,7 +60,7 @@ class TokenSource:
 
     client_id: str
     tenant: str
-    cache_path: Path
+    place: TokenPlace
     cloud: Cloud = PUBLIC
     name: str = ""
     http: Http | None = field(default=None, repr=False)
@@ -82,41 +83,58 @@ class TokenSource:
     def changed(self) -> bool:
         """Whether somebody has signed in anew since these tokens were read."""
         with self._lock:
-            return self._cache is not None and self._cache.is_other()
+            return self._cache is not None and self._cache.is_other(ask=True)
 
     def expires(self) -> datetime | None:
         """When the last access token ends; it is renewed by itself. None: nobody has signed in."""
         try:
-            held = json.loads(self.cache_path.read_text("utf-8")).get("AccessToken", {}).values()
+            known = self._cache.tokens.serialize() if self._cache is not None and self.place.stamp() is None else None
+            held = json.loads(known or self.place.read() or "{}").get("AccessToken", {}).values()
             ends = [int(each["expires_on"]) for each in held]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (SignInNeeded, ValueError, KeyError, TypeError, AttributeError):
             return None
         return datetime.fromtimestamp(max(ends), UTC) if ends else None
 
     def _token(self, *, renew: bool) -> str:
-        app, cache = self._opened()
-        accounts = app.get_accounts()
-        if not accounts:
-            raise SignInNeeded("nobody has signed in yet", what_to_do=SIGN_IN, store=self.name)
-        said = app.acquire_token_silent_with_error([self.cloud.scope], accounts[0], force_refresh=renew)
-        cache.save()
-        if not said:
-            raise SignInNeeded("the sign-in has ended", what_to_do=SIGN_IN, store=self.name)
+        said = self._said(renew=renew)
+        if "access_token" not in said and self._cache is not None and self._cache.is_other(ask=True):
+            self._cache = None  # somebody has signed in anew
+            said = self._said(renew=renew)
         if "access_token" not in said:
             raise trouble(said, self.name)
         return str(said["access_token"])
 
+    def _said(self, *, renew: bool) -> Mapping[str, object]:
+        app, cache = self._opened()
+        accounts = app.get_accounts()
+        if not accounts:
+            raise SignInNeeded("nobody has signed in yet", what_to_do=SIGN_IN, store=self.name)
+        said: Mapping[str, object] | None = app.acquire_token_silent_with_error(
+            [self.cloud.scope], accounts[0], force_refresh=renew
+        )
+        with suppress(SecretNeeded):  # a keyring that is locked now takes them with the next change
+            cache.save()
+        if not said:
+            raise SignInNeeded("the sign-in has ended", what_to_do=SIGN_IN, store=self.name)
+        return said
+
     def _opened(self) -> tuple[Any, Cache]:
         """The app with the tokens that are kept now: `datebook connect` may have put others there."""
         if self._app is None or self._cache is None or self._cache.is_other():
-            self._cache = Cache(self.cache_path)
+            self._cache = Cache(self.place)
             self._app = app_for(self.client_id, self.tenant, self.cloud, self._cache, self.http, self.name)
         return self._app, self._cache
 
 
-def forget(cache_path: Path) -> None:
-    """Sign out here: the tokens are thrown away."""
-    cache_path.unlink(missing_ok=True)
+def _writable(place: TokenPlace) -> Cache:
+    """The cache that a new sign-in goes into; damaged tokens are no reason against one."""
+    try:
+        return Cache(place)
+    except SecretNeeded:
+        raise
+    except SignInNeeded:
+        place.remove()
+        return Cache(place)
 
 
 def _in_browser(

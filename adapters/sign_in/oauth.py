@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.net.transport import Session
-from adapters.sign_in.oauth_tokens import TokenFile, Tokens
-from daemon.core.errors import Forbidden, SignInNeeded, StoreError, Unavailable
+from adapters.sign_in.oauth_tokens import KeptTokens, Tokens
+from adapters.sign_in.token_places import renewing_alone
+from daemon.core.errors import Forbidden, SecretNeeded, SignInNeeded, StoreError, Unavailable
 
 # CalDAV takes no smaller one that is known to work: calendar.events is not documented for it.
 SCOPE = "https://www.googleapis.com/auth/calendar"
@@ -81,10 +82,11 @@ class GoogleTokens:
     """
 
     app: OAuthApp
-    file: TokenFile
+    kept: KeptTokens
     session: Session
     clock: Callable[[], datetime]
     _tokens: Tokens | None = field(default=None, repr=False)
+    _unsaved: bool = False  # the keyring did not take the last ones
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> str:
@@ -107,8 +109,9 @@ class GoogleTokens:
 
     def expires(self) -> datetime | None:
         """When this sign-in ends, where Google says it, else when the access token does; None: not signed in."""
+        known = self._tokens if self.kept.place.stamp() is None else None
         try:
-            tokens = self.file.load()
+            tokens = known or self.kept.load()
         except SignInNeeded:
             return None
         return tokens.ends or tokens.expires
@@ -116,12 +119,12 @@ class GoogleTokens:
     def changed(self) -> bool:
         """Whether somebody has signed in anew since these tokens were read."""
         try:
-            there = self.file.load()
+            there = self.kept.load()
         except SignInNeeded:
             return False
         with self._lock:
             known = self._tokens
-            if known is not None and known.refresh == there.refresh:
+            if known is not None and (self._unsaved or known.refresh == there.refresh):
                 return False
             self._tokens = there
             return True
@@ -131,26 +134,45 @@ class GoogleTokens:
         return tokens.expires - self.clock() > min(EARLY, (tokens.expires - tokens.issued) / _PART)
 
     def _load(self) -> Tokens:
-        tokens = self.file.load()
+        tokens = self.kept.load()
         if tokens.client != self.app.id:
             raise SignInNeeded(
                 "the tokens were given to another client id",
-                what_to_do=f"Run `datebook connect {self.file.account}`.",
-                store=self.file.account,
+                what_to_do=f"Run `datebook connect {self.kept.account}`.",
+                store=self.kept.account,
             )
         self._tokens = tokens
         return tokens
 
     def _renewed(self, refused: str) -> Tokens:
         """Tokens newer than the refused one: those that another program has just got, or our own."""
-        with self.file.locked():
-            there = self._load()
+        with renewing_alone(self.kept.place.path):
+            there = self._newest()
             if there.access != refused and self._is_good(there):
                 return there
-            fresh = self._refreshed(there)
-            self.file.save(fresh)
-            self._tokens = fresh
-            return fresh
+            self._tokens = self._refreshed(there)
+            self._save(self._tokens)
+            return self._tokens
+
+    def _newest(self) -> Tokens:
+        """What is kept; while the keyring is locked, or has not taken them, those that are known here."""
+        if self._tokens is not None and self._unsaved:
+            return self._tokens
+        try:
+            return self._load()
+        except SecretNeeded:
+            if self._tokens is None:
+                raise
+            return self._tokens
+
+    def _save(self, tokens: Tokens) -> None:
+        """Keep them; a keyring that takes none now is tried again with the next ones, and nothing is lost till then."""
+        try:
+            self.kept.save(tokens)
+        except SecretNeeded:
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     def _refreshed(self, tokens: Tokens) -> Tokens:
         # Imported here: 0.1 s and 8 MiB.
@@ -169,7 +191,7 @@ class GoogleTokens:
         try:
             credentials.refresh(wire)
         except GoogleAuthError as error:
-            raise trouble(wire.said, self.file.account, later=bool(getattr(error, "retryable", False))) from None
+            raise trouble(wire.said, self.kept.account, later=bool(getattr(error, "retryable", False))) from None
         fresh = tokens_of(wire.said, tokens.token_uri, self.app.id, self.clock())
         return replace(fresh, refresh=fresh.refresh or tokens.refresh, ends=fresh.ends or tokens.ends)
 

@@ -1,16 +1,12 @@
-"""The tokens of one sign-in, in a file for its user's eyes alone."""
+"""The tokens of one sign-in at Google, as a text that is kept."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
+from adapters.sign_in.token_places import TokenPlace, how_to_sign_in
 from daemon.core.errors import SignInNeeded
 
 
@@ -31,59 +27,32 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenFile:
-    """Where the tokens of one account are kept: mode 0600, in a folder of mode 0700, written whole or not at all."""
+class KeptTokens:
+    """The tokens of one account in the place where they are kept."""
 
-    path: Path
-    account: str
+    place: TokenPlace
+
+    @property
+    def account(self) -> str:
+        """Whose they are."""
+        return self.place.account
 
     def load(self) -> Tokens:
-        """The tokens. Raises SignInNeeded where there are none."""
+        """The tokens. Raises SignInNeeded where there are none, SecretNeeded where the keyring gives none."""
+        text = self.place.read()
+        if text is None:
+            raise self._needed("nobody has signed in yet")
         try:
-            return _read(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise self._needed("nobody has signed in yet") from None
-        except OSError as error:
-            raise self._needed(f"the tokens can't be read ({error.strerror})") from None
+            return _read(text)
         except (ValueError, KeyError, TypeError):
-            raise self._needed("the file of the tokens is damaged") from None
+            raise self._needed("what is kept of the tokens is damaged") from None
 
     def save(self, tokens: Tokens) -> None:
-        """Keep the tokens in place of those that were there. Raises OSError."""
-        self._make_folder()
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(_dump(tokens))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
-
-    def remove(self) -> None:
-        """Forget the tokens."""
-        self.path.unlink(missing_ok=True)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other programs of Datebook from renewing these tokens at the same time. Raises OSError."""
-        self._make_folder()
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _make_folder(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Keep the tokens in place of those that were there. Raises OSError, SecretNeeded."""
+        self.place.write(_dump(tokens))
 
     def _needed(self, what: str) -> SignInNeeded:
-        return SignInNeeded(what, what_to_do=f"Run `datebook connect {self.account}`.", store=self.account)
+        return SignInNeeded(what, what_to_do=how_to_sign_in(self.account), store=self.account)
 
 
 def _dump(tokens: Tokens) -> str:

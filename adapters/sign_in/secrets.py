@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from adapters.sign_in.keyring_calls import from_keyring
 from daemon.core.errors import SecretNeeded, SignInNeeded
 
 COMMAND_LIMIT = 10.0  # seconds
@@ -94,17 +95,11 @@ def _from_command(value: str, environment: Mapping[str, str]) -> str:
 
 
 def _from_keyring(value: str, _environment: Mapping[str, str]) -> str:
-    # Imported here: backends are looked for, which costs 50 ms and more.
-    import keyring  # noqa: PLC0415  its back ends are searched for at import
-    import keyring.errors  # noqa: PLC0415  its back ends are searched for at import
+    import keyring  # noqa: PLC0415  its back ends are searched for at import, which costs 50 ms and more
 
     service, _, user = value.rpartition("/")
-    try:
-        secret: str | None = keyring.get_password(service or user, user)
-    except keyring.errors.KeyringError as error:
-        raise _unreadable(
-            f"the keyring can't be read ({type(error).__name__})", "Unlock it, or keep the secret in a file or command."
-        ) from None
+    cure = "Unlock the keyring on your desktop, or keep the secret in a file or command."
+    secret: str | None = from_keyring(lambda: keyring.get_password(service or user, user), cure)
     if secret is None:
         raise _unreadable("the keyring has no such secret", f"Store it: keyring set {service or user} {user}")
     return secret

@@ -155,15 +155,28 @@ def _disconnect(args: argparse.Namespace, shell: Shell) -> int:
     from daemon.control import ControlLost, NoDaemon, Request
     from daemon.control import ask as ask_daemon
 
-    known(args.account, shell.config())
+    account = known(args.account, shell.config())
     reply = carry_out(shell, "disconnect", {"account": args.account})
     with suppress(NoDaemon, ControlLost):  # where nothing runs, nothing has to stop
         ask_daemon(shell.places.control, Request("reload", {}))
+    _sign_out(account, shell)
     if args.json:
         shell.json(reply.data)
     else:
         shell.out.line(f"{args.account} is not synced any more; `datebook connect {args.account}` begins again.")
     return reply.code
+
+
+def _sign_out(account: AccountConfig, shell: Shell) -> None:
+    """Throw away the tokens that Datebook's own sign-in gave; a password is its user's."""
+    from daemon.sign_in import forget_tokens, signs_in
+
+    if not signs_in(account):
+        return
+    try:
+        forget_tokens(account, shell.places)
+    except (SecretNeeded, OSError) as error:
+        shell.err.line(f"The tokens of {account.name} are still kept: {error}")
 
 
 def show_findings(findings: Sequence[Finding], shell: Shell) -> None:

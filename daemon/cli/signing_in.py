@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from daemon.cli.asking import ask
 from daemon.cli.shell import Shell
-from daemon.core.errors import UsageError
+from daemon.core.errors import SecretNeeded, UsageError
 
 if TYPE_CHECKING:
     from config.schema import AccountConfig
@@ -36,9 +37,10 @@ def sign_in(account: AccountConfig, args: argparse.Namespace, shell: Shell) -> N
 
 def forget(account: AccountConfig, shell: Shell) -> None:
     """Throw away the tokens that `sign_in` has just kept."""
-    from daemon.sign_in import token_path
+    from daemon.sign_in import forget_tokens
 
-    token_path(account, shell.places).unlink(missing_ok=True)
+    with suppress(SecretNeeded):  # a keyring that is locked now has taken none
+        forget_tokens(account, shell.places)
 
 
 def _port(given: str | None) -> int:

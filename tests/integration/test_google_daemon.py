@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.sign_in.oauth_tokens import TokenFile, Tokens
+from adapters.sign_in.oauth_tokens import KeptTokens, Tokens
+from adapters.sign_in.token_places import FilePlace
 from tests.servers.google_persona import GooglePersona
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale
@@ -60,7 +61,7 @@ class Machine:
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.persona.url))
         now = datetime.now(UTC)
         until = now + timedelta(seconds=oauth.lifetime)
-        file = TokenFile(self.root / "state" / "secrets" / "google.google.json", "google")
+        file = KeptTokens(FilePlace(self.root / "state" / "secrets" / "google.google.json", "google"))
         (self.root / "state").mkdir(mode=0o700, exist_ok=True)
         file.save(Tokens(access, now, until, refresh, f"{origin}/token", oauth.client))
 

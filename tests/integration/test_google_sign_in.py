@@ -21,7 +21,8 @@ import pytest
 from adapters.google_calendar.google_account import GoogleAccount
 from adapters.net.transport import Session
 from adapters.sign_in.oauth import GoogleTokens, OAuthApp
-from adapters.sign_in.oauth_tokens import TokenFile
+from adapters.sign_in.oauth_tokens import KeptTokens
+from adapters.sign_in.token_places import FilePlace
 from daemon.core.errors import Forbidden, SignInNeeded, Unavailable
 from tests.servers.google_persona import GooglePersona
 
@@ -318,7 +319,7 @@ def tokens_of(persona: GooglePersona, folder: Path, time: Time) -> GoogleTokens:
     from adapters.sign_in.oauth_tokens import Tokens
 
     access, refresh = persona.oauth.issue()
-    file = TokenFile(folder / "secrets" / "google.json", "google")
+    file = KeptTokens(FilePlace(folder / "secrets" / "google.json", "google"))
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(persona.url))
     grant = persona.oauth.refresh[refresh]
     life = timedelta(seconds=persona.oauth.lifetime)
@@ -379,7 +380,7 @@ def test_a_token_endpoint_that_is_down_is_tried_later_and_a_good_token_used_mean
 
 
 def test_many_threads_and_a_second_program_renew_a_token_once(signed, tmp_path):
-    other = GoogleTokens(signed.tokens.app, signed.tokens.file, Session(store="google"), signed.time)
+    other = GoogleTokens(signed.tokens.app, signed.tokens.kept, Session(store="google"), signed.time)
     signed.time.now += timedelta(hours=2)
     got: list[str] = []
     threads = [
@@ -408,10 +409,10 @@ def test_tokens_of_another_client_id_and_damaged_ones_ask_for_a_sign_in(signed):
     signed.tokens.app = OAuthApp("another", lambda: "secret")
     with pytest.raises(SignInNeeded, match="another client id"):
         signed.tokens()
-    signed.tokens.file.path.write_text('{"access": 1}')
+    signed.tokens.kept.place.path.write_text('{"access": 1}')
     with pytest.raises(SignInNeeded, match="damaged"):
         signed.tokens()
-    signed.tokens.file.remove()
+    signed.tokens.kept.place.remove()
     with pytest.raises(SignInNeeded, match="nobody has signed in"):
         signed.tokens()
 
@@ -431,7 +432,7 @@ def test_no_token_is_in_any_log_or_repr(signed, caplog):
     caplog.set_level("DEBUG")
     signed.time.now += timedelta(hours=2)
     signed.account.calendars()
-    said = caplog.text + repr(signed.tokens) + repr(signed.tokens.file.load())
+    said = caplog.text + repr(signed.tokens) + repr(signed.tokens.kept.load())
     assert not any(token in said for token in [*signed.persona.oauth.access, *signed.persona.oauth.refresh])
     assert signed.persona.oauth.secret not in said
 

@@ -13,6 +13,7 @@ import pytest
 from adapters.sign_in.microsoft_app import cloud_of
 from adapters.sign_in.microsoft_signin import TokenSource, sign_in
 from adapters.sign_in.microsoft_words import trouble
+from adapters.sign_in.token_places import FilePlace
 from daemon.core.errors import Forbidden, SignInNeeded, Unavailable
 from tests.servers.graph_login import CLIENT, Browser, Routed, serving
 from tests.servers.graph_server import serving as serving_graph
@@ -44,12 +45,12 @@ def paste(login, **more):
 def signed_in(login, cache, **more):
     shown, read = paste(login)
     options = {"open_browser": False, "show": shown.append, "read": read, "http": Routed(login)} | more
-    sign_in(CLIENT, "", cache, **options)
+    sign_in(CLIENT, "", FilePlace(cache), **options)
     return shown
 
 
 def source(login, cache, **more):
-    return TokenSource(CLIENT, "", cache, http=Routed(login), **more)
+    return TokenSource(CLIENT, "", FilePlace(cache), http=Routed(login), **more)
 
 
 def test_the_link_is_shown_and_the_pasted_address_signs_in(login, cache):
@@ -72,14 +73,14 @@ def test_the_browser_is_opened_and_its_answer_comes_by_loopback(login, cache, mo
     monkeypatch.setattr(webbrowser, "get", lambda *_: browser)
     monkeypatch.setattr(webbrowser, "open", browser.open)
     said = []
-    sign_in(CLIENT, "", cache, open_browser=True, show=said.append, read=lambda _: "", http=Routed(login))
+    sign_in(CLIENT, "", FilePlace(cache), open_browser=True, show=said.append, read=lambda _: "", http=Routed(login))
     assert "http%3A%2F%2Flocalhost%3A" in browser.opened[0]
     assert source(login, cache)() == login.granted[0]
 
 
 def test_an_empty_line_asks_for_a_code_to_type_on_another_device(login, cache):
     shown = []
-    sign_in(CLIENT, "", cache, open_browser=False, show=shown.append, read=lambda _: "", http=Routed(login))
+    sign_in(CLIENT, "", FilePlace(cache), open_browser=False, show=shown.append, read=lambda _: "", http=Routed(login))
     assert "ABCD-EFGH" in shown[-1]
     assert source(login, cache)() == login.granted[0]
 
@@ -88,7 +89,9 @@ def test_an_empty_line_asks_for_a_code_to_type_on_another_device(login, cache):
 def test_a_tenant_that_blocks_device_codes_is_told_with_the_other_way_in(login, cache, error, code):
     login.refuses["device_code"] = (error, code)
     with pytest.raises((SignInNeeded, Forbidden)) as refused:
-        sign_in(CLIENT, "", cache, open_browser=False, show=lambda _: None, read=lambda _: "", http=Routed(login))
+        sign_in(
+            CLIENT, "", FilePlace(cache), open_browser=False, show=lambda _: None, read=lambda _: "", http=Routed(login)
+        )
     assert code in str(refused.value)
     assert "--no-browser" in refused.value.what_to_do
     assert not cache.exists()
@@ -97,7 +100,7 @@ def test_a_tenant_that_blocks_device_codes_is_told_with_the_other_way_in(login, 
 def test_an_address_of_another_sign_in_is_not_taken(login, cache):
     shown, read = paste(login, state="another")
     with pytest.raises(SignInNeeded, match="another sign-in"):
-        sign_in(CLIENT, "", cache, open_browser=False, show=shown.append, read=read, http=Routed(login))
+        sign_in(CLIENT, "", FilePlace(cache), open_browser=False, show=shown.append, read=read, http=Routed(login))
 
 
 def test_consent_that_only_an_administrator_can_give_is_explained(login, cache):
@@ -116,7 +119,9 @@ def test_a_sign_in_without_the_right_to_calendars_is_told_and_not_kept(login, ca
 
 def test_an_unknown_tenant_is_named(login, cache):
     with pytest.raises(SignInNeeded, match=r"nowhere\.example"):
-        sign_in(CLIENT, "nowhere.example", cache, open_browser=False, show=print, read=input, http=Routed(login))
+        sign_in(
+            CLIENT, "nowhere.example", FilePlace(cache), open_browser=False, show=print, read=input, http=Routed(login)
+        )
 
 
 def test_a_token_that_is_good_is_used_again_without_a_word_to_microsoft(login, cache):
@@ -191,6 +196,8 @@ def test_a_damaged_file_of_tokens_asks_to_sign_in(login, cache):
     cache.write_text("{nonsense")
     with pytest.raises(SignInNeeded):
         source(login, cache)()
+    signed_in(login, cache)
+    assert source(login, cache)() == login.granted[0]
 
 
 def test_no_token_stands_in_a_log_a_message_or_a_repr(login, cache, caplog):
