@@ -31,16 +31,17 @@ _HOUR = timedelta(hours=1)
 _PING_PONG = timedelta(hours=3)
 _REPEATS = 3  # writes of the same words to one side within that time; the next one is not made
 _UNCHANGED, _EDITED = 1, 2  # an event from before the calendar was connected
-_REMOVALS = {Side.CALENDAR: ("delete",), Side.FILE: ("trash",)}
+_REMOVALS = {Side.CALENDAR: ("delete",), Side.FILE: ("trash", "done")}
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One activity on one route, and what is to be done about it."""
+    """One activity on one route, and what is to be done about it; `approved`: its user said so."""
 
     file: FileRow | None
     event: EventRow | None
     decision: Decision
+    approved: bool = False
 
     @property
     def base(self) -> Base:
@@ -289,12 +290,11 @@ class Decider:
 
 def _released(unit: Unit, approved: dict[str, bool]) -> Unit:
     """An approval lifts a hold; what mails anybody needs to have been approved with mail."""
-    hold = unit.decision.hold
-    if hold is None or unit.signature not in approved:
+    if not approved or unit.signature not in approved:
         return unit
     if unit.mails and not approved[unit.signature]:
         return unit
-    return replace(unit, decision=replace(unit.decision, hold=None))
+    return replace(unit, decision=replace(unit.decision, hold=None), approved=True)
 
 
 def _stopped(unit: Unit, why: str) -> Unit:

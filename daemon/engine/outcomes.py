@@ -97,18 +97,20 @@ class Outcomes:
                 self.record.file_named(file, written.ref, uid)
             case Update(says=says) if says:
                 self.record.file_said(file, written.ref, says)
-                self.record.history(file, Side.FILE, "done", "calendar", job.reason, {}, {})
+                self.record.history(file, Side.FILE, "done", "calendar", job.reason, {}, {}, approved=job.unit.approved)
                 if event is not None:
                     self.record.unlinked(event, job.reason, tombstone=True)
             case Update(patch=patch):
                 before = {key: file.activity.view.get(key) for key in patch}
                 self.record.file_changed(file, written.ref, patch)
-                self.record.history(file, Side.FILE, "update", "calendar", job.reason, before, patch)
+                approved = job.unit.approved
+                self.record.history(file, Side.FILE, "update", "calendar", job.reason, before, patch, approved=approved)
                 if event is not None:
                     self.record.agreed(event, job.agrees)
             case Remove():
                 view = dict(file.activity.view)
-                self.record.history(file, Side.FILE, "trash", "calendar", job.reason, view, {})
+                approved = job.unit.approved
+                self.record.history(file, Side.FILE, "trash", "calendar", job.reason, view, {}, approved=approved)
                 self.record.journal.files.lost([file.path], self.record.now)
                 if event is not None:
                     self.record.unlinked(event, job.reason, tombstone=True)
@@ -129,6 +131,7 @@ class Outcomes:
     # The calendar --------------------------------------------------------------------------------
 
     def _event_done(self, job: Job, written: Written) -> None:
+        record, approved, reason = self.record, job.unit.approved, job.reason
         if written.dropped:
             agrees = _without(job.agrees, written.dropped)
             intent = job.intent._replace(agrees=encoding.dump_pairs(agrees))
@@ -139,14 +142,14 @@ class Outcomes:
             case Update(patch=patch), file, EventRow() as event:
                 before = {key: event.activity.view.get(key) for key in patch}
                 after = _without(self._after(job), written.dropped)
-                self.record.event_changed(event, patch, written, after, job.overlay)
-                self.record.history(file, Side.CALENDAR, "update", "user", job.reason, before, patch, event.raw)
+                record.event_changed(event, patch, written, after, job.overlay)
+                raw = event.raw
+                record.history(file, Side.CALENDAR, "update", "user", reason, before, patch, raw, approved=approved)
             case Remove(), file, EventRow() as event:
                 view = dict(event.activity.view)
-                self.record.history(
-                    file, Side.CALENDAR, "delete", "user", job.reason, view, {}, event.raw, uid=event.uid
-                )
-                self.record.event_deleted(event, job.reason, remember=job.reason != "moved")
+                raw, uid = event.raw, event.uid
+                record.history(file, Side.CALENDAR, "delete", "user", reason, view, {}, raw, uid=uid, approved=approved)
+                record.event_deleted(event, reason, remember=reason != "moved")
             case _:
                 pass
 

@@ -174,6 +174,8 @@ class Recorder:
         after: Patch | str,
         raw: bytes | None = None,
         uid: str = "",
+        *,
+        approved: bool = False,
     ) -> None:
         """Append one line to the log; a text is a patch that is encoded already."""
         self.journal.history.add(
@@ -191,6 +193,7 @@ class Recorder:
                     before if isinstance(before, str) else encoding.dump_view(before),
                     after if isinstance(after, str) else encoding.dump_view(after),
                     raw,
+                    approved,
                 )
             ]
         )

@@ -19,10 +19,10 @@ class History:
         self._db = db
 
     def add(self, entries: Iterable[tuple[object, ...]]) -> None:
-        """Append entries: (at, route, file, path, uid, side, action, by, reason, before, after, raw)."""
+        """Append entries: (at, route, file, path, uid, side, action, by, reason, before, after, raw, approved)."""
         self._db.executemany(
-            """INSERT INTO history (at, route, file, path, uid, side, action, by, reason, before, after, raw)
-            VALUES (?,?,?,?,?,?,?,?,?,?,?,?)""",
+            """INSERT INTO history (at, route, file, path, uid, side, action, by, reason, before, after, raw, approved)
+            VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)""",
             list(entries),
         )
 
@@ -59,10 +59,11 @@ class History:
         return (Entry(*row[:-1]), row[-1]) if row else None
 
     def count(self, route: str, side: str, actions: Sequence[str], since: float) -> int:
-        """How many times one of these actions was done to a side since then."""
+        """How many times one of these actions was done to a side since then without its user's word."""
         marks = ",".join("?" * len(actions))
         row = self._db.execute(
-            f"SELECT count(*) FROM history WHERE at > ? AND route = ? AND side = ? AND action IN ({marks})",  # noqa: S608  only question marks
+            f"""SELECT count(*) FROM history
+            WHERE at > ? AND route = ? AND side = ? AND action IN ({marks}) AND NOT approved""",  # noqa: S608  only question marks
             (since, route, side, *actions),
         )
         return int(row.fetchone()[0])

@@ -116,11 +116,12 @@ CREATE TABLE history (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL, route TEXT NOT NULL, file INTEGER, path TEXT NOT NULL, uid TEXT NOT NULL,
     side TEXT NOT NULL, action TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL,
-    before TEXT NOT NULL, after TEXT NOT NULL, raw BLOB
+    before TEXT NOT NULL, after TEXT NOT NULL, raw BLOB,
+    approved INTEGER NOT NULL DEFAULT 0  -- 1: by its user's word, so that the brake does not count it
 );
 CREATE INDEX history_at ON history (at);
 CREATE INDEX history_file ON history (file);
-CREATE INDEX history_done ON history (route, side, action, at);
+CREATE INDEX history_done ON history (route, side, action, at) WHERE NOT approved;
 
 CREATE TABLE conflicts (
     file INTEGER NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL,
