@@ -89,13 +89,15 @@ def new_event(event: EventNow, tombstone: str | None, situation: Situation) -> D
     if arrival is None:
         return Decision(verdicts.PRIVATE_SKIPPED)
     local = Local(masked=arrival.masked, owner=_owner(event.activity, situation))
-    where = place(situation.route, arrival.view, event.activity.uid, shared=situation.shared)
+    uid, masked = event.activity.uid, arrival.masked
+    where = place(situation.route, arrival.view, uid, shared=situation.shared, masked=masked)
     agrees = {
         key: Pair(arrival.view.get(key, Blank.ABSENT), known.view.get(key, Blank.ABSENT))
         for key in {*arrival.view, *known.view}
     }
     step = CreateFile(where, arrival.view, local, agrees, "a new event", secret=arrival.secret)
-    verdict, hold = _first_import(event.backlog, situation) or (verdicts.SYNCED, None)
+    shown = verdicts.SYNCED if masked else verdicts.linked(arrival.view, event.activity)
+    verdict, hold = _first_import(event.backlog, situation) or (shown, None)
     return Decision(verdict, (step,), hold=hold)
 
 
@@ -122,7 +124,8 @@ def encounter(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
     link = Link(merged.agrees, overlay, "the same uid on both sides")
-    return Decision(verdicts.CONFLICT if merged.clashes else verdicts.SYNCED, (link,), merged.clashes)
+    verdict = verdicts.CONFLICT if merged.clashes else verdicts.linked(file.activity.view, event.activity)
+    return Decision(verdict, (link,), merged.clashes)
 
 
 def _masked_pairs(file: FileNow, event: EventNow) -> Mapping[Key, Pair]:

@@ -68,7 +68,8 @@ def _place(file: FileNow, event: EventNow, arrival: Arrival | None, situation: S
     if _OUR_NAME.match(name) is None and told not in name.lower():
         return ""
     shown = masked_view(event.activity.view, situation.route)
-    fresh = place(situation.route, shown, event.activity.uid, shared=situation.shared).rpartition("/")[2]
+    uid, shared = event.activity.uid, situation.shared
+    fresh = place(situation.route, shown, uid, shared=shared, masked=True).rpartition("/")[2]
     fresh = fresh.rpartition(".")[0] + name[name.rfind(".") :]
     path = f"{folder}/{fresh}" if folder else fresh
     return "" if path == file.ref.id else path

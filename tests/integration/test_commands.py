@@ -136,6 +136,24 @@ def test_why_explains_a_synced_an_unscheduled_a_broken_and_an_ignored_file(synce
     assert states == {"call": "synced", "idea": "unscheduled", "broken": "broken", "quiet": "ignored"}
 
 
+def test_a_private_event_of_the_calendar_is_in_no_path_of_the_status(person: Person) -> None:
+    times = {"start": "20271125T120000", "end": "20271125T130000"}
+    person.add_event("Cardiologist", uid="doctor-1", more="CLASS:PRIVATE\r\n", **times)
+    assert person.sync().code == 0
+    (path,) = person.files()
+    assert re.fullmatch(r"2027/11/2027-11-25-private-[0-9a-f]{8}\.yaml", path)
+    assert "subject: Cardiologist" in person.read(path)
+    person.edit(path, "due_date: 2027-11-25", "due_date: 2027-13-45")
+    assert person.sync().code == 3
+    status = person.run("status", "--json")
+    assert [one["file"] for one in status.json["problems"]] == [path]
+    assert "cardiologist" not in status.out.casefold()
+    person.edit(path, "due_date: 2027-13-45", "due_date: 2027-11-25")
+    person.change("Cardiologist", "SUMMARY:Cardiologist", "SUMMARY:Oncologist")
+    assert person.sync().code == 0
+    assert person.files() == [path]
+
+
 def test_why_says_too_what_was_read_otherwise_than_yaml_has_it(person: Person) -> None:
     person.sync()
     person.write("odd.yaml", "subject: [unclosed\ndue_date: 2027-11-24\n")

@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from datetime import date, datetime, timedelta
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.model import AllDay, Field, Key, Timed
+from daemon.core.model import AllDay, Field, Key, Privacy, Timed
 from daemon.core.naming import place, slug
 from daemon.core.policy import FileFormat, Route
 
@@ -46,6 +47,19 @@ def test_a_file_is_put_by_its_date_in_the_calendars_folder():
 
 def test_an_event_without_a_title_is_untitled():
     assert place(ROUTE, view("(no title)"), "u1", shared=False) == "2026/03/2026-03-05-untitled.yaml"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_no_text_of_a_private_event_is_in_its_files_name(shared):
+    secret = {**view("Cardiologist"), Key(Field.PRIVATE): Privacy.CONFIDENTIAL}
+    name = place(ROUTE, secret, "u1", shared=shared)
+    assert re.fullmatch(r"2026/03/2026-03-05-private-[0-9a-f]{8}\.yaml", name)
+    assert name != place(ROUTE, secret, "u2", shared=shared)
+
+
+def test_what_is_masked_is_named_as_it_shows():
+    busy = {**view("Busy"), Key(Field.PRIVATE): Privacy.PRIVATE}
+    assert place(ROUTE, busy, "u1", shared=False, masked=True) == "2026/03/2026-03-05-busy.yaml"
 
 
 def test_in_a_shared_store_two_daemons_choose_one_name_and_two_meetings_two():
