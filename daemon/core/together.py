@@ -20,7 +20,6 @@ from daemon.core.plan import (
     Decision,
     Hold,
     Side,
-    State,
     Step,
     UpdateEvent,
     UpdateFile,
@@ -215,7 +214,4 @@ def _verdict(
         return verdicts.CONFLICT
     if gate.verdict is not None:
         return gate.verdict
-    lost = [key for key in event.activity.frozen if key in file.activity.view]
-    if lost:
-        return Verdict(State.READ_ONLY, "frozen", event.activity.frozen[lost[0]], "Change it in the calendar.")
-    return verdicts.SYNCED
+    return verdicts.linked(file.activity.view, event.activity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemon.core.model import Activity, Field, Key, View
 from daemon.core.plan import State, Verdict
 
 SYNCED = Verdict(State.SYNCED, "synced", "The file and the calendar agree.")
@@ -188,3 +189,15 @@ def blocked(code: str, reason: str, cure: str) -> Verdict:
 def waiting(code: str, reason: str, cure: str = "") -> Verdict:
     """It will go by itself."""
     return Verdict(State.WAITING, code, reason, cure)
+
+
+# A rule that a file can't say is missing in it; where single instances are all that there is, nothing is.
+_RULE, _SKIPS = Key(Field.REPEAT), Key(Field.SKIP)
+
+
+def linked(file: View, event: Activity) -> Verdict:
+    """What is said of a file that is in step with its event: whether the event holds what can't be edited here."""
+    lost = [key for key in event.frozen if key in file or (key == _RULE and _SKIPS not in event.frozen)]
+    if not lost:
+        return SYNCED
+    return Verdict(State.READ_ONLY, "frozen", event.frozen[lost[0]], "Change it in the calendar.")
