@@ -18,6 +18,7 @@ from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.store import Create, Folder, Outcome, Store, Write
+from daemon.engine.begun import Begun
 from daemon.engine.decide import Unit
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
 from daemon.engine.outcomes import Applied, Outcomes
@@ -152,7 +153,8 @@ class Applier:
             self._give_uids(jobs)
         by_token = {job.write.token: job for job in jobs}
         fatal: StoreError | None = None
-        outcomes = store.write([job.write for job in jobs])
+        writes = Begun([job.write for job in jobs])
+        outcomes = store.write(writes)
         for some in _chunks(outcomes, _SETTLE_FILES if store is self.folder else _SETTLE):
             book = Outcomes(self._record, self.result)
             with self.journal.turn():
@@ -165,6 +167,9 @@ class Applier:
             if fatal is not None:
                 break
         _close(outcomes)
+        if fatal is not None:
+            with self.journal.turn():
+                self.journal.intents.drop(writes.never_begun())  # of the others the service has to be asked
         return fatal
 
     def _give_uids(self, jobs: Sequence[Job]) -> None:
