@@ -82,7 +82,10 @@ class Accounts:
         config = self.config.accounts.get(name)
         if config is None or not signs_in(config) or config.client is None:
             return None
-        return tokens_for(config, self.places, self.clock).expires()
+        known = self._secrets.get(name)  # a keyring is not asked for what is known already
+        if known is None or isinstance(known, Secret):
+            known = tokens_for(config, self.places, self.clock)
+        return known.expires()
 
     def close(self) -> None:
         """Let go of every connection."""
