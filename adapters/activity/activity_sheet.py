@@ -18,13 +18,9 @@ _WARNED = frozenset(("subject", "location", "conference_meeting_url"))
 
 def is_blank(node: Node) -> bool:
     """Whether a value says nothing: bare, empty, or an empty list or map."""
-    match node:
-        case Scalar():
-            return node.bare or not node.text.strip()
-        case Listing():
-            return not node.items
-        case Table():
-            return not node.entries
+    if isinstance(node, Scalar):
+        return not node.text.strip() or node.bare
+    return not (node.items if isinstance(node, Listing) else node.entries)
 
 
 def scalar_text(doc: Document, node: Scalar) -> str:

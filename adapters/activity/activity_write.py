@@ -11,7 +11,7 @@ from adapters.activity.activity_read import document_activity
 from adapters.activity.activity_series import inherited
 from adapters.activity.yaml_edit import Editor, Unpatchable
 from adapters.activity.yaml_lines import Document, decode, load
-from adapters.activity.yaml_tree import YamlFault
+from adapters.activity.yaml_tree import Scalar, YamlFault
 from adapters.activity.yaml_write import Text, Written, block_entry, scalar
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Key, Local, Patch, Value, View, when_of
@@ -27,7 +27,7 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
 
     Raises Unreadable for a file that can't be read, or (`unwritable`) whose form leaves no way to write a value.
     """
-    if uid and not patch and (named := _with_uid(raw, uid, zone)) is not None:
+    if uid and not patch and (named := _with_uid(raw, uid)) is not None:
         return named
     doc = _load(raw)
     before = document_activity(doc, zone=zone)
@@ -49,10 +49,11 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     )
 
 
-def _with_uid(raw: bytes, uid: str, zone: str) -> bytes | None:
-    """A plain file with the line of its uid behind it, read once; None where that takes more thought.
+def _with_uid(raw: bytes, uid: str) -> bytes | None:
+    """A plain file with the line of its uid behind it; None where that takes more thought.
 
-    YAML is read from left to right: a key at the first column leaves what stands before it as it was.
+    YAML is read from left to right: a key at the first column leaves what stands before it as it was. So it is
+    enough that the whole still is YAML, and that the last key of its root is this one with this value.
     """
     line = f"uid: {uid}\n".encode()
     is_plain = _PLAIN_UID.fullmatch(uid) and scalar(Text(uid)) == uid
@@ -64,9 +65,9 @@ def _with_uid(raw: bytes, uid: str, zone: str) -> bytes | None:
         return None
     if doc.repairs or doc.root.flow or doc.column(doc.root.entries[0][0].start):
         return None
-    if doc.root.entries[-1][0].start != len(doc.text) - len(line):
-        return None
-    return raw + line if document_activity(doc, zone=zone).uid == uid else None
+    key, value = doc.root.entries[-1]
+    is_last = key.start == len(doc.text) - len(line) and key.text == "uid"
+    return raw + line if is_last and isinstance(value, Scalar) and value.text == uid else None
 
 
 def set_local(raw: bytes, key: str, text: str | None) -> bytes:

@@ -6,7 +6,8 @@ No tags, anchors, aliases, merge keys, duplicate keys, nor a second document. Of
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -100,7 +101,7 @@ class _Composer:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._next = _Parser(text).get_event
+        self._next: Callable[[], Any] = _Parser(text).get_event
         self._open: list[tuple[bool, bool, int]] = []  # mapping?, flow?, start
         self._nodes: list[list[Node]] = [[]]
         self._budget = MAX_NODES
@@ -108,15 +109,16 @@ class _Composer:
     def compose(self) -> Node | None:
         documents = 0
         while (event := self._next()) is not None:
-            if isinstance(event, yaml.ScalarEvent):
+            kind = type(event)  # the parsers make no subclasses of these
+            if kind is yaml.ScalarEvent:
                 self._add_scalar(event)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                self._begin(event, mapping=isinstance(event, yaml.MappingStartEvent))
-            elif isinstance(event, yaml.CollectionEndEvent):
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._begin(event, mapping=kind is yaml.MappingStartEvent)
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self._finish(event)
-            elif isinstance(event, yaml.AliasEvent):
+            elif kind is yaml.AliasEvent:
                 _refuse(event, "alias", "aliases (`*name`) are not allowed", "Put the text in quotes, or repeat it.")
-            elif isinstance(event, yaml.DocumentStartEvent):
+            elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
                     _refuse(event, "second_document", "a second document begins", "Put one activity into one file.")
@@ -126,12 +128,14 @@ class _Composer:
         if event.tag is not None or event.anchor is not None:
             _refuse_mark(event)
         style = event.style or ""
-        start = _start(event)
-        end = _end(event)
+        start: int = event.start_mark.index  # type: ignore[union-attr]  # the parser marks every event
+        end: int = event.end_mark.index  # type: ignore[union-attr]  # as above
         if style in ("|", ">") and "+" not in self._text[start : start + 3]:  # libyaml counts blank lines after it in
             end = start + len(self._text[start:end].rstrip())
         self._nodes[-1].append(Scalar(event.value, style, start, end))
-        self._spend(event)
+        self._budget -= 1
+        if self._budget < 0:
+            _refuse_size(event)
 
     def _begin(self, event: yaml.CollectionStartEvent, *, mapping: bool) -> None:
         if event.tag is not None or event.anchor is not None:
@@ -140,7 +144,9 @@ class _Composer:
             _refuse(event, "too_deep", "lists and maps are nested too deeply", "An activity needs three levels.")
         self._open.append((mapping, bool(event.flow_style), _start(event)))
         self._nodes.append([])
-        self._spend(event)
+        self._budget -= 1
+        if self._budget < 0:
+            _refuse_size(event)
 
     def _finish(self, event: yaml.CollectionEndEvent) -> None:
         mapping, flow, start = self._open.pop()
@@ -150,11 +156,6 @@ class _Composer:
             self._nodes[-1].append(Table(_entries(nodes), flow, start, end))
         else:
             self._nodes[-1].append(Listing(tuple(nodes), flow, start, end))
-
-    def _spend(self, event: yaml.Event) -> None:
-        self._budget -= 1
-        if self._budget < 0:
-            _refuse(event, "too_big", "the file has too many entries", "Keep one activity in a file.")
 
 
 def _start(event: yaml.Event) -> int:
@@ -186,6 +187,10 @@ def _entries(nodes: list[Node]) -> tuple[tuple[Scalar, Node], ...]:
 
 def _refuse(event: yaml.Event, code: str, message: str, cure: str) -> NoReturn:
     raise YamlFault(_start(event), code, message, cure)
+
+
+def _refuse_size(event: yaml.Event) -> NoReturn:
+    _refuse(event, "too_big", "the file has too many entries", "Keep one activity in a file.")
 
 
 def _refuse_mark(event: yaml.Event) -> NoReturn:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _SHORT = 90
 _ONE_UNIT = 2  # bytes of a character of the basic plane in UTF-16
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A scalar to write. `style` is the quoting wished for; a `word` (date, number) needs no quotes to be itself."""
 
     value: str
@@ -41,6 +40,10 @@ def is_odd(value: str) -> bool:
 
 def scalar(text: Text, *, flow: bool = False) -> str:
     """A scalar on one line."""
+    return _known_scalar(text, flow) if len(text.value) < _SHORT else _scalar(text, flow)
+
+
+def _scalar(text: Text, flow: bool) -> str:  # noqa: FBT001  as `scalar` has it
     value = text.value
     if text.style != '"' and not is_odd(value) and "\n" not in value and "\t" not in value:
         if text.style == "" and _is_plain(text, flow=flow):
@@ -48,6 +51,9 @@ def scalar(text: Text, *, flow: bool = False) -> str:
         if text.style == "'" or ('"' in value or "\\" in value):
             return "'" + value.replace("'", "''") + "'"
     return '"' + _ESCAPED.sub(_escape, value) + '"'
+
+
+_known_scalar = lru_cache(maxsize=1024)(_scalar)  # words, names and addresses come again and again
 
 
 def _is_plain(text: Text, *, flow: bool) -> bool:

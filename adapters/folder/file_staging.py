@@ -25,6 +25,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 
 from adapters.folder import trash
 from adapters.folder.atomic_files import (
@@ -50,6 +51,7 @@ _ROUNDS = 5
 _TRIES = 10_000
 
 
+@lru_cache(maxsize=1024)
 def paper(token: str, kind: str) -> str:
     """The name of one paper of a write."""
     return f"{_stem(token)}.{kind}"
