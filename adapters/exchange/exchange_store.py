@@ -31,6 +31,7 @@ CAPABILITIES = Capabilities(
     suppresses_mail=True,  # SendToNone: MS-OXWSMTGS R4401, R4500, R6000
     versions_creates=False,  # EWS has no conditional create; ours looks for its own property first
     versions_deletes=True,  # by reading the change key just before
+    whole_series=False,
 )
 
 

@@ -31,6 +31,7 @@ CAPABILITIES = Capabilities(
     suppresses_mail=False,  # Graph has no way to do so
     versions_creates=False,
     versions_deletes=True,
+    whole_series=False,
 )
 
 

@@ -158,6 +158,7 @@ class Capabilities:
     versions_deletes: bool = True  # a delete of a changed item is refused (If-Match on DELETE)
     may_drop: frozenset[Field] = frozenset()  # what a write of them left out, the service may not have kept
     edits_instances: bool = True  # single instances of a series can be changed
+    whole_series: bool = True  # a series is written in one go, what is changed of its instances with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from daemon.core.fields import equal
 from daemon.core.merge import advance
 from daemon.core.model import Base, Blank, Field, Half, Key, Pair, Patch, View
 from daemon.core.plan import Side
-from daemon.core.store import Failed, Folder, Gone, Reading, Seen, Store
+from daemon.core.store import Capabilities, Failed, Folder, Gone, Reading, Seen, Store
 from daemon.engine.record import Recorder
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, Intent
@@ -124,7 +124,7 @@ class Settler:
             if isinstance(reading, Gone):
                 self._found_gone(intent, event)
             else:
-                self._found(intent, event, reading, store.capabilities.may_drop)
+                self._found(intent, event, reading, store.capabilities)
             self.journal.intents.drop([intent.token])
 
     def _found_gone(self, intent: Intent, event: EventRow) -> None:
@@ -136,21 +136,21 @@ class Settler:
         else:
             self.journal.events.gone(intent.route, event.remote)
 
-    def _found(self, intent: Intent, event: EventRow, seen: Seen, may_drop: frozenset[Field]) -> None:
+    def _found(self, intent: Intent, event: EventRow, seen: Seen, calendar: Capabilities) -> None:
         """It is there. An update was carried out if what is there says what was meant."""
         before = dict(event.activity.view)
         self.journal.events.saw(intent.route, [seen], self.clock.now().timestamp(), backlog=False)
         if intent.kind != "update":
             return
         meant = intent.meant
-        done = _done(meant, before, seen.activity.view)
+        done = _done(meant, before, seen.activity.view, whole=calendar.whole_series)
         untouched = bool(intent.expect) and seen.ref.version == intent.expect
         if not done or (untouched and len(done) < len(meant)):
             return
         all_done = len(done) == len(meant)
         agrees = encoding.load_pairs(intent.agrees)
         moved = agrees if all_done else {key: pair for key, pair in agrees.items() if key in done}
-        base = advance(event.base or Base(), _kept(moved, seen.activity.view, may_drop))
+        base = advance(event.base or Base(), _kept(moved, seen.activity.view, calendar.may_drop))
         if all_done:
             base = replace(base, overlay=encoding.load_patch(intent.overlay or "{}"))
         self.journal.events.agree(event.id, base)
@@ -181,12 +181,12 @@ def _is_dropped(key: Key, sent: Half, there: View, may_drop: frozenset[Field]) -
     return not equal(key, there.get(key), sent)
 
 
-def _done(meant: Patch, before: View, now: View) -> list[Key]:
+def _done(meant: Patch, before: View, now: View, *, whole: bool) -> list[Key]:
     """The keys of an update that took effect.
 
-    What is written of one instance is written in one go: where one key shows that, the others were there too,
-    and say something else only because somebody has edited them since.
+    What is written of one instance (`whole`: of the series) is written in one go: where one key shows that, the
+    others were there too, and say something else only because somebody has edited them since.
     """
     there = {key for key, value in meant.items() if equal(key, now.get(key), value)}
     landed = {key.instance for key in there if not equal(key, before.get(key), meant[key])}
-    return [key for key in meant if key in there or key.instance in landed]
+    return [key for key in meant if key in there or key.instance in landed or (whole and landed)]
