@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.environments import environment
 from tests.bench.processes import ChildFailed, Cost, cpu_of, rss_of, run, tail
 
 _CONFIG = """\
@@ -91,7 +91,7 @@ class Ours:
             notify.settimeout(READY_LIMIT)
             start = time.monotonic()
             child = subprocess.Popen(
-                self.command("run"), stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": address}
+                self.command("run"), stdout=log, stderr=log, env={**environment(), "NOTIFY_SOCKET": address}
             )
             try:
                 while not notify.recv(65536).startswith(b"READY=1"):

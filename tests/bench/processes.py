@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.environments import environment
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -33,7 +35,7 @@ def run(
     start = time.monotonic()
     with log.open("ab") as out:
         child = subprocess.Popen(
-            [str(part) for part in command], stdout=out, stderr=out, env={**os.environ, **(env or {})}
+            [str(part) for part in command], stdout=out, stderr=out, env={**environment(), **(env or {})}
         )
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

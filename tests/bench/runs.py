@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.bench import events
@@ -29,11 +29,19 @@ class Bench:
     python: Path
     server: Measured
     rival: Path | None
+    _filled: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     def floor(self, operation: str, url: str, folder: Path, number: int = 10**9) -> float:
         """The CPU seconds of the floor client for one operation."""
         command = [sys.executable, "-m", "tests.bench.floor", operation, url, str(folder), str(number)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def filled(self, count: int, ics: Path) -> tuple[str, float]:
+        """A calendar that the floor client has filled, once for each size; its URL, and the CPU seconds of that."""
+        if count not in self._filled:
+            url = self.server.calendar()
+            self._filled[count] = url, self.floor("upload", url, ics)
+        return self._filled[count]
 
     def size(self, count: int) -> Iterator[Figure]:
         """All figures of one size."""
@@ -43,11 +51,11 @@ class Bench:
         yield from _Upload(self, count, ics).figures()
 
     def first(self, count: int) -> Iterator[Figure]:
-        """The first upload and download alone, against a server that counts nothing."""
+        """The first download and upload alone, against a server that counts nothing."""
         ics = self.folder / f"ics-{count}"
         events.write_ics(ics, count)
-        yield next(_Upload(self, count, ics).figures())
         yield next(_Download(self, count, ics).figures())
+        yield next(_Upload(self, count, ics).figures())
 
     def counted(self, work: Callable[[], Cost]) -> Cost:
         """The cost of some work with what the server counted of it."""
@@ -70,8 +78,7 @@ class _Download:
     def figures(self) -> Iterator[Figure]:
         """A calendar that is full, a folder that is empty."""
         bench, here = self.bench, self.bench.folder / f"download-{self.count}"
-        url = bench.server.calendar()
-        bench.floor("upload", url, self.ics)
+        url, _ = bench.filled(self.count, self.ics)
         rival = None
         if bench.rival:
             pair = Rival(bench.rival, here / "vdirsyncer")
@@ -100,8 +107,7 @@ class _Upload:
 
     def figures(self) -> Iterator[Figure]:
         bench, count = self.bench, self.count
-        floor_url = bench.server.calendar()
-        floor = bench.floor("upload", floor_url, self.ics)
+        floor_url, floor = bench.filled(count, self.ics)
         pair, rival = self._rival()
         ours = Ours(bench.python, self.here / "ours")
         url = bench.server.calendar()
