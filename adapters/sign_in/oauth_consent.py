@@ -5,36 +5,20 @@ from __future__ import annotations
 import hmac
 import os
 import select
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from adapters.sign_in.oauth import SCOPE, Endpoints, OAuthApp, quiet, tokens_of, trouble
+from adapters.sign_in.oauth_listener import Answered, Listener, answer_in
 from adapters.sign_in.oauth_tokens import Tokens
 from daemon.core.errors import DatebookError, Forbidden, SignInNeeded, Unavailable, UsageError
 
 PATIENCE = timedelta(minutes=15)
-_PAGE = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Datebook</title>"
-    "<body style='font:1.2em sans-serif;margin:4em'><h1>{title}</h1><p>{text}</p>"
-)
 _MAX_LINE = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What came back from the browser: a code, or the word for why there is none."""
-
-    state: str
-    code: str = field(default="", repr=False)
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +52,7 @@ class Consent:
 
         quiet()
         secret = self.app.secret()
-        with _Listener(self.port) as listener:
+        with Listener(self.port) as listener:
             config = {"client_id": self.app.id, "client_secret": secret}
             config |= {"auth_uri": self.endpoints.authorize, "token_uri": self.endpoints.token}
             redirect = f"http://127.0.0.1:{listener.port}/"
@@ -146,7 +130,7 @@ class Consent:
 class _Wait:
     """Waiting for the browser's request, or for a line that is pasted, whichever comes first."""
 
-    listener: _Listener
+    listener: Listener
     desk: Desk
     state: str
     patience: float
@@ -188,91 +172,6 @@ def _wrong(answered: Answered | None) -> str:
     if answered is None:
         return "That is not the address that the browser was sent to: it begins with http://127.0.0.1 and has `code=`."
     return "That address belongs to another sign-in: open the link above, and paste what comes of it."
-
-
-def answer_in(address: str) -> Answered | None:
-    """What an address that the browser was sent to says; None: it is none."""
-    try:
-        said = parse_qs(urlsplit(address).query)
-    except ValueError:
-        return None
-    state, code, error = (said.get(name, [""])[0] for name in ("state", "code", "error"))
-    return Answered(state, code, error) if code or error else None
-
-
-class _Listener:
-    """A web server on loopback for one answer; what else is asked of it (a favicon) is not there."""
-
-    def __init__(self, port: int) -> None:
-        self.answered: Answered | None = None
-        self._state = ""
-        self.woken, self._waker = os.pipe()
-        try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        except OSError as error:
-            os.close(self.woken)
-            os.close(self._waker)
-            cure = "Name another one with --port."
-            raise UsageError(f"Port {port} can't be listened on: {error.strerror}.", what_to_do=cure) from None
-        # A browser may open connections that it never uses.
-        self._server.daemon_threads, self._server.block_on_close = True, False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def expect(self, state: str) -> None:
-        """Take the answer that has this state (RFC 6749 section 10.12), and no other."""
-        self._state = state
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        os.close(self.woken)
-        os.close(self._waker)
-
-    def _take(self, path: str) -> str:
-        """The page for a request; "" when it has nothing to do with the sign-in."""
-        answered = answer_in(path)
-        if answered is None or not self._state:
-            return ""
-        if not hmac.compare_digest(answered.state.encode(), self._state.encode()):
-            return ""
-        first, self.answered = self.answered is None, self.answered or answered
-        if first:
-            os.write(self._waker, b".")
-        if answered.error:
-            return _PAGE.format(title="Not allowed", text="Datebook was not given access to your calendar.")
-        return _PAGE.format(title="Signed in", text="You can close this page: Datebook goes on where you started it.")
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        take = self._take
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 30
-
-            def do_GET(self) -> None:
-                page = take(self.path).encode()
-                self.send_response(200 if page else 404)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(page)))
-                self.send_header("Referrer-Policy", "no-referrer")
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.wfile.write(page)
-
-            def log_message(self, *_unused: object) -> None:
-                """Say nothing: the path holds the code."""
-
-        return Handler
 
 
 @contextmanager

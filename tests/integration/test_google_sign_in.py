@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ import pytest
 from adapters.google_calendar.google_account import GoogleAccount
 from adapters.net.transport import Session
 from adapters.sign_in.oauth import GoogleTokens, OAuthApp
+from adapters.sign_in.oauth_listener import Answered, Listener
 from adapters.sign_in.oauth_tokens import KeptTokens
 from adapters.sign_in.token_places import FilePlace
 from daemon.core.errors import Forbidden, SignInNeeded, Unavailable
@@ -328,3 +331,24 @@ def test_the_status_says_when_the_sign_in_ends(home, persona):
     status = json.loads((home.root / "state" / "status.json").read_text())
     ends = datetime.fromisoformat(status["accounts"]["google"]["token_expires"])
     assert timedelta(minutes=50) < ends - datetime.now(UTC) < timedelta(minutes=61)
+
+
+def test_the_browser_has_its_page_before_the_answer_is_taken(monkeypatch):
+    sent = threading.Event()
+    write = BaseHTTPRequestHandler.end_headers
+
+    def slowly(handler):
+        sent.wait(0.3)  # a machine under load
+        write(handler)
+        sent.set()
+
+    monkeypatch.setattr(BaseHTTPRequestHandler, "end_headers", slowly)
+    with Listener(0) as listener:
+        listener.expect("mine")
+        link = f"http://127.0.0.1:{listener.port}/?state=mine&error=access_denied"
+        asking = threading.Thread(target=visit, args=[link])
+        asking.start()
+        assert os.read(listener.woken, 1)
+        assert sent.is_set()
+        assert listener.answered == Answered("mine", error="access_denied")
+        asking.join()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def none_of(canaries: tuple[str, ...], texts: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("number", range(len(TROUBLES)), ids=list(TROUBLES))
 def test_no_trouble_tells_a_secret_or_anybodys_words(person: Guarded, proxy: FaultProxy, number: int) -> None:
-    trouble = list(TROUBLES.values())[number]
+    trouble = replace(list(TROUBLES.values())[number])
     daemon = person.daemon(journald=number % 2 == 0)
     try:
         until(lambda: status(person).get("state"))
@@ -136,8 +137,7 @@ def test_no_trouble_tells_a_secret_or_anybodys_words(person: Guarded, proxy: Fau
         proxy.add(trouble)
         person.edit("open.yaml", "10:30", "11:30")
         person.edit("closed.yaml", "2027-11-25", "2027-11-26")
-        before = len(proxy.log)
-        until(lambda: len(proxy.log) > before + 1)
+        until(lambda: trouble.hits)  # one may be all: after a refused login nothing more is asked
         said = outputs(person)
         until(lambda: status(person)["problems"] or status(person)["accounts"]["home"]["error"])
     finally:
