@@ -14,7 +14,6 @@ from itertools import islice
 
 from daemon.clock import Clock
 from daemon.core.errors import StoreError, SyncError
-from daemon.core.model import when_of
 from daemon.core.plan import Hold
 from daemon.core.policy import PrivateEvents, Route
 from daemon.core.privacy import conceal, is_private
@@ -192,7 +191,7 @@ class Engine:
             now = self.clock.now().timestamp()
             with self.journal.turn():
                 self.journal.connect(route, store.identity, now, rebuilding=rebuilding)
-                there = (file for file in self.journal.files.all() if when_of(file.activity.view) is not None)
+                there = (file for file in self.journal.files.all() if file.is_scheduled)
                 files = [(file.id, route, file.digest) for file in there]
                 self.journal.backlog_add(files)
             row = self.journal.route(route)

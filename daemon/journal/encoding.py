@@ -314,6 +314,11 @@ def activity_named(text: str, uid: str) -> str | None:
     return sealed(f'{unsealed(text)[:-1]},"u":{_dumps(uid)}}}')
 
 
+def says(text: str, field: Field) -> bool:
+    """Whether an encoded activity says something of a field; of the series, where it is one."""
+    return f'"{field.value}":' in text  # quotes within a text are escaped: this can only be the key
+
+
 def load_activity(text: str) -> Activity:
     """The reverse of `dump_activity`. Raises JournalError."""
     data = json.loads(unsealed(text))
