@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from adapters.activity.activity_edit import Edits
 from adapters.activity.activity_forms import UNTITLED, whole_file
@@ -25,7 +26,8 @@ _LOCAL_WORDS = frozenset(("done", "done_through", "masked", "sync"))
 def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     """The file with the changed keys rewritten, and the uid as its last line where it has none.
 
-    Raises Unreadable for a file that can't be read, or (`unwritable`) whose form leaves no way to write a value.
+    Raises Unreadable for a file that can't be read, or (`unwritable`, with the keys) whose form leaves no way to
+    write a value.
     """
     if uid and not patch and (named := _with_uid(raw, uid)) is not None:
         return named
@@ -45,8 +47,23 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     raise Unreadable(
         "the values of the calendar can't be written into this file as it is built",
         code="unwritable",
-        cure="Write the file as plain `key: value` lines.",
+        cure="Change them in the calendar to what a file can say, or write the file as plain `key: value` lines.",
+        keys=frozenset(_stuck(raw, patch, zone)),
     )
+
+
+def _stuck(raw: bytes, whole: Patch, zone: str) -> Iterator[Key]:
+    """The keys of a patch that can't be written by themselves; all of them where it is their meeting."""
+    found = [key for key, value in whole.items() if len(whole) == 1 or not _goes_in(raw, {key: value}, zone)]
+    yield from found or whole
+
+
+def _goes_in(raw: bytes, one: Patch, zone: str) -> bool:
+    try:
+        patch(raw, one, zone=zone)
+    except Unreadable:
+        return False
+    return True
 
 
 def _with_uid(raw: bytes, uid: str) -> bytes | None:

@@ -126,7 +126,10 @@ class SecretNeeded(SignInNeeded):
 
 
 class Unreadable(SyncError):
-    """A file or event cannot be understood; its last good state stays."""
+    """A file or event cannot be understood; its last good state stays.
+
+    `keys`: of a patch that can't be written into a file, those that no file, or not this one, can say.
+    """
 
     def __init__(  # noqa: PLR0913  where, what and what to do: the five facts of a good report
         self,
@@ -137,8 +140,10 @@ class Unreadable(SyncError):
         path: str = "",
         line: int | None = None,
         column: int | None = None,
+        keys: frozenset[object] = frozenset(),
     ) -> None:
         super().__init__(message)
+        self.keys = keys
         self.message = message
         self.code = code
         self.cure = cure

@@ -54,7 +54,8 @@ class FileNow:
     Datebook put something else in place of within the last hour. `backlog`: it was there before the
     calendar was connected (and, under `backlog: skip`, is unchanged since). `choice`: which route it belongs on.
     `kept`: keys of which its user said which side's value stays, whatever the direction. `told_removed`: its user
-    has been told that one side was removed, and that the direction keeps the other from following.
+    has been told that one side was removed, and that the direction keeps the other from following. `unsayable`: keys
+    of which the calendar has a value now that this file can't say.
     """
 
     activity: Activity
@@ -67,6 +68,7 @@ class FileNow:
     backlog: bool = False
     kept: frozenset[Key] = frozenset()
     told_removed: bool = False
+    unsayable: frozenset[Key] = frozenset()
 
     @property
     def is_there(self) -> bool:

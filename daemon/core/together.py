@@ -12,7 +12,7 @@ from daemon.core.gates import mail_gate
 from daemon.core.key_table import Chooser
 from daemon.core.making import project
 from daemon.core.merge import Merged, apply_patch, merge
-from daemon.core.model import Base, Blank, Field, Guest, Pair, Patch, View, everyone_on
+from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, everyone_on
 from daemon.core.overlay import Cover, underlay
 from daemon.core.plan import (
     Agree,
@@ -40,6 +40,7 @@ from daemon.core.situation import (
 
 _SAME_MOMENT = timedelta(seconds=2)  # within it the calendar counts as the newer
 _ICS = ".ics"
+_TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,14 @@ def both_there(base: Base, file: FileNow, event: EventNow, situation: Situation)
     merged = _old_buffer(merged, base, file, shown)
     one_way = _one_way(merged, file, shown, situation)
     merged = _received(merged, file, situation)
+    unsaid = file.unsayable & merged.to_file.keys()
+    merged = _sayable(merged, unsaid)
     overlay, patch = _covered(merged, base, out if situation.route.sends else replace(out, cover=Cover()), shown, event)
     gate = _gate(patch, file, event, situation)
     steps = _steps(merged, patch, overlay, gate)
     clashes = (*merged.clashes, *one_way)
     return Decision(
-        _verdict(clashes, one_way, gate, file, event),
+        _verdict(clashes, one_way, gate, file, event, unsaid),
         steps,
         clashes,
         hold=gate.hold,
@@ -159,6 +162,18 @@ def _received(merged: Merged, file: FileNow, situation: Situation) -> Merged:
             return merged
 
 
+def _sayable(merged: Merged, unsaid: Collection[Key]) -> Merged:
+    """Without the writes of what the file can't say, nor those that would meet a time that it doesn't know."""
+    if not unsaid:
+        return merged
+    rest = merged.without(Side.FILE, unsaid)
+    if not any(key.field in _TIMES for key in unsaid):
+        return rest
+    return rest.without(
+        Side.CALENDAR, [key for key in merged.to_calendar if key.field in _TIMES or key.instance is not None]
+    )
+
+
 def _covered(merged: Merged, base: Base, out: Outgoing, shown: View, event: EventNow) -> tuple[Patch, Patch]:
     """The overlay of what was merged, and the patch that shows it; an overlay that is on is not put on again."""
     desired = apply_patch(shown, merged.to_calendar)
@@ -205,8 +220,13 @@ def _steps(merged: Merged, patch: Patch, overlay: Patch, gate: _Gate) -> tuple[S
     return tuple(steps)
 
 
-def _verdict(
-    clashes: tuple[Clash, ...], one_way: tuple[Clash, ...], gate: _Gate, file: FileNow, event: EventNow
+def _verdict(  # noqa: PLR0913, PLR0917  all that there may be to tell
+    clashes: tuple[Clash, ...],
+    one_way: tuple[Clash, ...],
+    gate: _Gate,
+    file: FileNow,
+    event: EventNow,
+    unsaid: Collection[Key],
 ) -> Verdict:
     if one_way:
         return verdicts.ONE_WAY
@@ -214,4 +234,6 @@ def _verdict(
         return verdicts.CONFLICT
     if gate.verdict is not None:
         return gate.verdict
+    if unsaid:
+        return verdicts.unsayable(", ".join(sorted({key.field.value for key in unsaid})))
     return verdicts.linked(file.activity.view, event.activity)

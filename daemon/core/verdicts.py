@@ -186,6 +186,16 @@ def blocked(code: str, reason: str, cure: str) -> Verdict:
     return Verdict(State.BLOCKED, code, reason, cure)
 
 
+def unsayable(fields: str) -> Verdict:
+    """The calendar has a value that the file can't say; everything else goes its way."""
+    return Verdict(
+        State.BLOCKED,
+        "unwritable",
+        f"The calendar's value can't be written into the file: {fields}. The rest of both sides is kept in step.",
+        "Change it in the calendar to something that a file can say.",
+    )
+
+
 def waiting(code: str, reason: str, cure: str = "") -> Verdict:
     """It will go by itself."""
     return Verdict(State.WAITING, code, reason, cure)

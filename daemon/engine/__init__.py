@@ -20,7 +20,7 @@ from daemon.core.privacy import conceal, is_private
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
 from daemon.engine.apply import Applier
-from daemon.engine.decide import Decider, Unit, concerns_the_guard
+from daemon.engine.decide import Decider, Unit, Unsayable, concerns_the_guard
 from daemon.engine.holds import keep_holds
 from daemon.engine.look import FolderEyes, Router
 from daemon.engine.outcomes import Applied
@@ -68,6 +68,7 @@ class Engine:
     eyes: FolderEyes = field(init=False)
     _recovered: bool = False
     _waiting: dict[str, object] = field(default_factory=dict)  # by route: the state in which all of it was held
+    _unsayable: dict[str, dict[int, Unsayable]] = field(default_factory=dict)  # by route and file
     _looking: threading.RLock = field(default_factory=threading.RLock)
     _passing: dict[str, threading.RLock] = field(default_factory=dict)
 
@@ -145,6 +146,7 @@ class Engine:
                     read += self._poll(row, store)
                 applied = self._apply(route, store)
                 self.eyes.expect(applied.made)
+                self._unsayable.setdefault(route, {}).update(applied.unsayable)
                 result.wrote += applied.wrote
                 result.touched |= applied.touched
                 result.again = _earliest(result.again, applied.again)
@@ -238,7 +240,7 @@ class Engine:
             types=self.around.types,
             refuses=store.refuses,
         )
-        return Decider(self.journal, situation, self.around.router)
+        return Decider(self.journal, situation, self.around.router, self._unsayable.get(route, {}))
 
     def _apply(self, route: str, store: Store) -> Applied:
         with self.journal.turn():

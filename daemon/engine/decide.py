@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from daemon.core import planner, verdicts
 from daemon.core.guard import Recent, brake, deletes, edits
-from daemon.core.model import Base
+from daemon.core.model import Base, Key
 from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
     CreateEvent,
@@ -72,12 +72,22 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsayable:
+    """The keys of an event, as it was read last, that a file with this content can't say."""
+
+    digest: str
+    rev: int
+    keys: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
 class Decider:
     """Decides on one route at one moment. Reads the journal, writes nothing."""
 
     journal: Journal
     situation: Situation
     router: Router
+    unsayable: Mapping[int, Unsayable] = field(default_factory=dict)  # by file
 
     def units(self) -> list[Unit]:
         """Everything that is not settled on this route, decided on; what is held says so."""
@@ -183,6 +193,9 @@ class Decider:
         base = event.base or Base()
         links = self.journal.events.of_file(file.id)
         file_now, event_now = self._file_now(file, links), self._event_now(event)
+        known = self.unsayable.get(file.id)
+        if known is not None and (known.digest, known.rev) == (file.digest, event.rev):
+            file_now = replace(file_now, unsayable=known.keys)
         if event.gone and event.role == "primary" and any(link.role == "watched" and not link.gone for link in links):
             return Unit(file, event, planner.plan_succession())
         decision = planner.plan_link(base, file_now, event_now, self.situation)

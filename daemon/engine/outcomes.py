@@ -23,6 +23,7 @@ from daemon.core.plan import Side, Verdict
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
 from daemon.core.verdicts import blocked, waiting
+from daemon.engine.decide import Unsayable
 from daemon.engine.jobs import Job
 from daemon.engine.record import Recorder
 from daemon.journal import encoding
@@ -45,6 +46,7 @@ class Applied:
     more: bool = False  # what was just linked is to be decided on at once
     touched: set[str] = field(default_factory=set)  # routes that have something to do because of this
     made: set[str] = field(default_factory=set)  # paths of files that were made
+    unsayable: dict[int, Unsayable] = field(default_factory=dict)  # by file, what it can't say of its event
     failed: set[int] = field(default_factory=set)  # files of which a write did not go through
 
     def look_at(self, moment: datetime) -> None:
@@ -176,6 +178,10 @@ class Outcomes:
         match error:
             case VersionMismatch() | NotFound() if job.intent.side is Side.CALENDAR:
                 self._not_as_expected(job, error)
+            case Unreadable(code="unwritable", keys=keys) if keys and job.unit.file and job.unit.event:
+                known = frozenset(key for key in keys if isinstance(key, Key))
+                self.result.unsayable[job.unit.file.id] = Unsayable(job.unit.file.digest, job.unit.event.rev, known)
+                self.result.more = True  # the rest of it goes
             case Unreadable(code="unwritable"):
                 self._set_aside(job, error.message, error.code, now, cure=error.cure or _CALENDAR_CURE)
             case VersionMismatch() | NotFound() | Unreadable():
