@@ -12,6 +12,8 @@ NAMES = {"exchange": "Exchange", "microsoft365": "Microsoft 365"}
 # What somebody's program does to events there: by the iCalendar that a case tells it in.
 _OF_EVENTS = {
     "a recurrence has no single dates beside its pattern": r"^RDATE",
+    "a reminder is a whole number of minutes, of 32 bits": r"TRIGGER:-P9999999D",
+    "no event stands in the year 1": r"^DTSTART[^:]*:0001",
     "a series that changes from some day on is two series": r"RANGE=THISANDFUTURE",
     "an event has one recurrence": r"^RRULE.*\n(?:.*\n)*RRULE",
     "an event stands in a zone of the service's list": r"TZID=Mars Base",
