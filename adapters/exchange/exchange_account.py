@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CLOUD = ("outlook.office365.com", "outlook.office.com", "outlook.com", "outlook.live.com")
 _DEFAULT = FolderTarget("calendar", distinguished=True)
+_NO_ADDRESS = "ask the administrator for the address of EWS and give it as --url"
 _CALENDAR_NOT_THERE = "choose another one (`datebook calendars`), or make it in Outlook"
 
 
@@ -182,9 +183,10 @@ def discover(address: str, user: str, secret: Callable[[], str]) -> Discovered:
     Raises Missing where nothing is found, SignInNeeded, UsageError for Exchange Online.
     """
     from exchangelib import Credentials  # noqa: PLC0415  half a second
-    from exchangelib.autodiscover import Autodiscovery, cache, clear_cache  # noqa: PLC0415  as above
+    from exchangelib.autodiscover import cache, clear_cache  # noqa: PLC0415  as above
     from exchangelib.errors import EWSError, UnauthorizedError  # noqa: PLC0415  as above
 
+    from adapters.exchange.exchange_discovery import Finder  # noqa: PLC0415  as above
     from adapters.exchange.exchange_wire import quiet  # noqa: PLC0415  as above
 
     quiet()
@@ -192,16 +194,16 @@ def discover(address: str, user: str, secret: Callable[[], str]) -> Discovered:
     with tempfile.TemporaryDirectory(prefix="datebook-autodiscover-") as private:
         cache.AUTODISCOVER_PERSISTENT_STORAGE = str(Path(private) / "cache")
         try:
-            found, protocol = Autodiscovery(email=address, credentials=Credentials(user, secret())).discover()
-            url = protocol.service_endpoint
+            found, url = Finder(email=address, credentials=Credentials(user, secret())).discover()
         except UnauthorizedError as error:
             cure = "check user and password, or give the address itself: --url https://mail.../EWS/Exchange.asmx"
             raise SignInNeeded("autodiscover does not take the login", what_to_do=cure) from error
         except EWSError as error:
-            cure = "ask the administrator for the address of EWS and give it as --url"
-            raise Missing("the mail domain does not say where its Exchange is", what_to_do=cure) from error
+            raise Missing("the mail domain does not say where its Exchange is", what_to_do=_NO_ADDRESS) from error
         finally:
             clear_cache()
+    if not url:
+        raise Missing("autodiscover names no address of EWS for this mailbox", what_to_do=_NO_ADDRESS)
     refuse_cloud(url)
     return Discovered(url, found.autodiscover_smtp_address or address)
 

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.scenarios.outlook_words import THEIRS, Json, Told, moment_of, wall
 from tests.servers.ews_kept import Element, Item, leaf, utc
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_schema import T
-from tests.servers.ews_server import EwsServer, serving
+from tests.servers.ews_server import EwsServer, Trouble, serving
 from tests.servers.world import HandClock
 
 _numbers = itertools.count(1)
@@ -87,6 +88,33 @@ class ExchangeHand:
     def drop(self, handle: Item) -> None:
         self.box.delete(handle, _NONE)
 
+    def copy(self, handle: Item) -> Item:
+        """What Outlook does with Ctrl+C, Ctrl+V: programs' properties too."""
+        element = _holding("CalendarItem", [deepcopy(one) for name, one in handle.fields.items() if name != "UID"])
+        copied = self.box.create(handle.folder, element, _NONE, "UTC")
+        copied.properties = dict(handle.properties)
+        return copied
+
+    def rename(self, name: str) -> None:
+        """Call the calendar otherwise, or put it elsewhere in the mailbox: its id stays."""
+        self.box.folders[self.box.default].name = name
+
+    def move_away(self) -> None:
+        """Put the calendar into another mailbox, where it has another id."""
+        gone = self.box.default
+        self.box.default = self.box.add_folder("Elsewhere").id
+        for item in self.box.items.values():
+            item.folder = self.box.default
+        del self.box.folders[gone]
+
+    def stop_answering(self, *, times: int) -> None:
+        """Be away for so many requests."""
+        self.ews.fail(Trouble.UNAVAILABLE, times=times)
+
+    def answer_again(self) -> None:
+        """Be back."""
+        self.ews.faults.clear()
+
     def mails(self) -> list[Any]:
         return list(self.box.outbox)
 
@@ -116,7 +144,7 @@ def in_exchange(clock: HandClock) -> Iterator[ExchangeHand]:
     server.mailbox.now = clock.now  # type: ignore[method-assign]  # the story's clock in place of its own
     with serving(server) as ews:
         yield ExchangeHand(ews)
-    assert server.violations == []
+    assert server.violations == [], server.violations
 
 
 # --- Graph's JSON -> EWS

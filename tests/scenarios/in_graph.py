@@ -16,7 +16,7 @@ from typing import Any
 from tests.scenarios.outlook import Kept, secret
 from tests.scenarios.outlook_words import THEIRS, Json, Told
 from tests.servers.graph_mailbox import Event, Mailbox
-from tests.servers.graph_server import GraphServer, serving
+from tests.servers.graph_server import GraphServer, Trouble, serving
 from tests.servers.world import HandClock
 
 _numbers = itertools.count(1)
@@ -83,6 +83,33 @@ class GraphHand:
         with self._unheard():
             self.box.delete(handle)
 
+    def copy(self, handle: Event) -> Event:
+        """What Outlook does with Ctrl+C, Ctrl+V: programs' properties too."""
+        names = ("subject", "start", "end", "body", "location", "categories")
+        copied = self.box.create(handle.calendar, {name: deepcopy(handle.fields[name]) for name in names})
+        copied.properties = dict(handle.properties)
+        return copied
+
+    def rename(self, name: str) -> None:
+        """Call the calendar otherwise, or put it elsewhere in the mailbox: its id stays."""
+        self.box.calendars[self.box.default].name = name
+
+    def move_away(self) -> None:
+        """Put the calendar into another mailbox, where it has another id."""
+        gone = self.box.default
+        self.box.default = self.box.add_calendar("Elsewhere").id
+        for event in self.box.events.values():
+            event.calendar = self.box.default
+        del self.box.calendars[gone]
+
+    def stop_answering(self, *, times: int) -> None:
+        """Be away for so many requests."""
+        self.graph.fail(Trouble.ANSWER, status=503, times=times)
+
+    def answer_again(self) -> None:
+        """Be back."""
+        self.graph.faults.clear()
+
     def mails(self) -> list[Any]:
         return list(self.box.outbox)
 
@@ -103,7 +130,7 @@ def in_graph(clock: HandClock) -> Iterator[GraphHand]:
     server.mailbox.now = clock.now  # type: ignore[method-assign]  # the story's clock in place of its own
     with serving(server) as graph:
         yield GraphHand(graph)
-    assert server.problems == []
+    assert server.problems == [], server.problems
 
 
 def _told(event: Event, uid: str) -> Told:

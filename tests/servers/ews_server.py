@@ -14,12 +14,13 @@ import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lxml import etree
 
 from tests.servers.ews_answers import failure
+from tests.servers.ews_doors import AUTODISCOVER, Directory, NtlmDoor
+from tests.servers.ews_faults import Asked, Fault, Trouble
 from tests.servers.ews_kept import Element, EwsError
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_operations import OPERATIONS
@@ -28,43 +29,6 @@ from tests.servers.ews_schema import M, T, violations
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
 _PATH = "/EWS/Exchange.asmx"
-
-
-class Trouble(StrEnum):
-    """What can go wrong with one request."""
-
-    UNAUTHORIZED = "401"
-    FORBIDDEN = "403"
-    THROTTLED = "429"
-    UNAVAILABLE = "503"
-    BROKEN = "500, no XML"
-    BUSY = "ErrorServerBusy as a SOAP fault"
-    DROP = "connection closed before anything was done"
-    DROP_AFTER = "connection closed after it was done"
-    UNAVAILABLE_AFTER = "503 after it was done"
-    HANG = "no answer at all until the server stops"
-    ERROR = "an error code in the response message"
-
-
-@dataclass
-class Fault:
-    """Trouble for the next requests of one operation ("": of any)."""
-
-    trouble: Trouble
-    operation: str = ""
-    times: int = 1
-    retry_after: int | None = None
-    code: str = ""
-    skip: int = 0  # how many fitting requests go well first
-
-
-@dataclass
-class Asked:
-    """One request that came, and the answer to it."""
-
-    operation: str
-    request: Element
-    answer: Element | None = None
 
 
 @dataclass
@@ -81,6 +45,8 @@ class EwsServer:
     asked: list[Asked] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     logins: int = 0
+    speaks_ntlm: bool = False
+    directory: Directory = field(default_factory=Directory)
     released: threading.Event = field(default_factory=threading.Event)
     address: str = ""
 
@@ -136,28 +102,48 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Http
+    ntlm: NtlmDoor | None = None  # of this connection
 
     def do_POST(self) -> None:
         ews = self.server.ews
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.path != _PATH:
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the client ended in the middle of its request
+            return
+        if self.path not in {_PATH, AUTODISCOVER}:
             self._reply(404, b"")
         elif not self._known(ews):
-            self._reply(401, b"", {"WWW-Authenticate": ews.challenge})
+            challenge = ews.challenge if self.ntlm is None else self.ntlm.challenge
+            self._reply(401, b"", {"WWW-Authenticate": challenge})
+        elif self.path == AUTODISCOVER:
+            self._reply(200, ews.directory.answer(body))
         else:
             try:
                 self._serve(ews, etree.fromstring(body))
+            except OSError:
+                self.close_connection = True  # the client is gone, which is no fault of anybody
             except Exception:
                 ews.violations.append(f"the simulator failed: {traceback.format_exc()}")
                 raise
 
     def _known(self, ews: EwsServer) -> bool:
         said = self.headers.get("Authorization", "")
+        if ews.speaks_ntlm:
+            return self._shook_hands(ews, said)
         if not said:
             return False
         ews.logins += 1
         basic = base64.b64encode(f"{ews.user}:{ews.password}".encode()).decode()
         return said == f"Basic {basic}" or said.removeprefix("Bearer ") in ews.tokens
+
+    def _shook_hands(self, ews: EwsServer, said: str) -> bool:
+        if self.ntlm is None or (said and self.ntlm.tried):
+            self.ntlm = NtlmDoor()
+        if not self.ntlm.is_in:
+            self.ntlm.knock(said)
+            ews.logins += self.ntlm.tried
+        return self.ntlm.is_in
 
     def _serve(self, ews: EwsServer, envelope: Element) -> None:
         request = envelope.find(f"{{{SOAP}}}Body")[0]

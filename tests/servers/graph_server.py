@@ -125,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             with contextlib.suppress(OSError):
                 self.connection.shutdown(2)
+        except OSError:
+            self.close_connection = True  # the client is gone, which is no fault of anybody
         except Exception:
             graph.problems.append(traceback.format_exc())
             raise

@@ -98,6 +98,7 @@ class Steps:
     def _wrap_sockets(self) -> None:
         socket.socket.sendall = self.around("send", socket.socket.sendall)  # type: ignore[method-assign]  # the wrapped one stands in
         socket.socket.recv = self.around("receive", socket.socket.recv)  # type: ignore[method-assign]  # the wrapped one stands in
+        socket.socket.recv_into = self.around("receive", socket.socket.recv_into)  # type: ignore[method-assign]  # the wrapped one stands in
 
 
 @dataclass(slots=True)
