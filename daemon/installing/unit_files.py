@@ -54,7 +54,7 @@ def store_drop_in(store: Path) -> str:
 def _filled(line: str, paths: UnitPaths) -> str:
     if line.startswith("#"):
         return line  # the comments explain the words
-    expands = line.startswith("ExecStart=")
+    expands = line.startswith(("ExecStart=", "ExecStartPre="))
     filled = line.replace("{config}/config.yaml", _quoted(paths.config, expands=expands))
     for word, path in (
         ("{datebook}", paths.datebook),

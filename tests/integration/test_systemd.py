@@ -194,6 +194,17 @@ def test_killed_it_is_started_again_and_doubles_nothing(account: Account) -> Non
     assert account.titles() == [*(f"Call Anna {number}" for number in range(8)), "Call Boris"]
 
 
+def test_its_state_folder_that_is_removed_is_made_anew_and_nothing_is_doubled(account: Account) -> None:
+    account.install()
+    account.syncs("Anna")
+    account.machine.run(f"rm -rf {account.state}/* {account.state}")
+    until(lambda: account.shown("NRestarts") == "1" and account.shown("ActiveState") == "active")
+    until(lambda: account.status()["calendars"]["work"]["linked"] == 1)
+    account.syncs("Boris")
+    assert account.titles() == ["Call Anna", "Call Boris"]
+    assert "was removed or replaced while it was in use" in account.journal()
+
+
 def test_it_reloads_its_config_and_keeps_the_old_one_while_that_is_broken(account: Account) -> None:
     account.install()
     pid = account.shown("MainPID")
@@ -301,6 +312,39 @@ def test_a_user_without_rights_has_it_as_a_service_of_their_own(machine: Machine
     assert not machine.path("/home/carol/.config/systemd/user/datebook.service").exists()
     assert account.service("status")[0] == 1
     assert (account.store / "anna.yaml").exists()
+
+
+def found_by_doctor(account: Account) -> dict[str, dict[str, Any]]:
+    report = json.loads(account.machine.datebook("doctor --json", account.name).stdout)
+    return {row["code"]: row for part in report.values() for row in part}
+
+
+def test_doctor_sees_the_unit_and_whether_it_runs_without_a_login(machine: Machine, url: str) -> None:
+    account = Account(machine, "dora", url, system=False)
+    uid = machine.run("id -u dora").stdout.strip()
+    assert "loginctl enable-linger dora" in " ".join(map(str, found_by_doctor(account)["service"].values()))
+    machine.run("loginctl enable-linger dora")
+    until(lambda: machine.path(f"/run/user/{uid}/systemd/private").exists())
+    none = found_by_doctor(account)["service"]
+    assert (none["ok"], none["cure"]) == (False, "datebook service install")
+    account.install()
+    rows = found_by_doctor(account)
+    assert (rows["service"]["ok"], rows["service"]["message"]) == (True, "the service runs")
+    assert (rows["lingering"]["ok"], rows["lingering"]["cure"]) == (True, "")
+    machine.path("/var/lib/systemd/linger/dora").unlink()  # from the next boot on
+    lingering = found_by_doctor(account)["lingering"]
+    assert (lingering["ok"], "loginctl enable-linger" in lingering["cure"]) == (False, True)
+    account.systemctl("disable datebook.service")
+    rows = found_by_doctor(account)
+    assert (rows["service"]["ok"], "disabled" in rows["service"]["message"]) == (False, True)
+    account.systemctl("stop datebook.service")
+    stopped = found_by_doctor(account)
+    assert "inactive" in stopped["service"]["message"]
+    assert not stopped["daemon"]["ok"]
+    machine.run(f"rm -rf {account.state}")  # which the unit makes again, though it may write nothing beside it
+    account.systemctl("start datebook.service")
+    until(lambda: account.status()["state"] in {"ok", "attention"})
+    account.service("uninstall")
 
 
 def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(account: Account) -> None:
