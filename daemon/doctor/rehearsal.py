@@ -12,7 +12,7 @@ from daemon.core.store import Create, Failed, Finding, Gone, Reading, Ref, Remov
 
 _YEARS_AHEAD = 8
 _LABELS = {
-    Field.TYPE: "the type (CATEGORIES)",
+    Field.TYPE: "the type",
     Field.PRIVATE: "private (CLASS)",
     Field.REMINDERS: "reminders",
     Field.LOCATION: "the location",
@@ -102,13 +102,14 @@ class Rehearsal:
         yield Finding("write_kept", ok=True, message=f"kept by the server: {', '.join(kept)}")
         if lost:
             message = f"not kept as sent: {', '.join(lost)}"
-            yield Finding(
-                "write_changed", ok=True, message=f"{message}; your files keep it, and nothing is written back"
-            )
+            yield Finding("write_changed", ok=True, message=f"{message}. Your files keep it")
+        if Key(Field.PRIVATE) in sent and there.get(Key(Field.PRIVATE)) not in _CLOSED:
+            yield _unveiled()
+        if there.get(Key(Field.REMINDERS)) not in {None, sent[Key(Field.REMINDERS)]}:
+            message = "the calendar has reminders of its own, and puts them in place of yours"
+            yield Finding("write_reminders", ok=True, message=message)
         if b"BEGIN:VCALENDAR" in seen.raw:
-            has = b"X-DATEBOOK-TYPE" in seen.raw
-            words = "X- properties are kept" if has else "X- properties are dropped: types are told by CATEGORIES alone"
-            yield Finding("write_x_properties", ok=True, message=words)
+            yield from _of_the_type(seen.raw)
         if self.guest:
             yield self._guests(seen)
 
@@ -150,6 +151,23 @@ class Rehearsal:
             yield Finding("write_delete", ok=False, message="the deleted event is still there", cure=cure)
 
 
+def _unveiled() -> Finding:
+    message = "private (CLASS) is not kept: whoever sees this calendar sees your private activities in it"
+    cure = "Share this calendar with nobody, or write `sync: false` into what is private."
+    return Finding("write_private", ok=False, message=message, cure=cure)
+
+
+def _of_the_type(raw: bytes) -> Iterator[Finding]:
+    """By what an event says of which type it is: in a property of ours, and in one that other programs show."""
+    ours, shown = b"X-DATEBOOK-TYPE" in raw, b"\nCATEGORIES" in raw
+    yield Finding("write_x_properties", ok=True, message=f"X- properties are {'kept' if ours else 'dropped'}")
+    yield Finding("write_categories", ok=True, message=f"CATEGORIES are {'kept' if shown else 'dropped'}")
+    if not ours and not shown:
+        message = "an event there does not say its type: that stands in your files alone"
+        yield Finding("write_type", ok=True, message=message)
+
+
+_CLOSED = frozenset({Privacy.PRIVATE, Privacy.CONFIDENTIAL})
 _DONE = {"create": "made", "edit": "edited", "delete": "deleted"}
 
 

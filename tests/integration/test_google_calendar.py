@@ -495,9 +495,23 @@ def test_the_write_test_says_what_google_keeps_mails_nobody_and_leaves_nothing(p
     found = {one["code"]: one["message"] for one in done.json["account google"]}
     assert "reminders" in found["write_kept"]
     assert "private (CLASS), the priority" in found["write_changed"]
-    assert "dropped" in found["write_x_properties"]
+    assert found["write_x_properties"] == "X- properties are dropped"
+    assert found["write_categories"] == "CATEGORIES are kept"
+    assert "whoever sees this calendar sees your private activities" in found["write_private"]
+    assert "write_type" not in found
     assert persona.primary.items == {}
     assert persona.mails == []
+
+
+def test_the_write_test_tells_of_reminders_that_google_puts_in_place_of_ours(person, persona):
+    drops = frozenset({"CATEGORIES", "X-", "VALARM"})
+    persona.manners = replace(persona.manners, rewriting=Rewriting(drops=drops, default_alarm="-PT30M"))
+    done = person.run("doctor", "google", "--write-test", "--json")
+    found = {one["code"]: one["message"] for one in done.json["account google"]}
+    assert "in place of yours" in found["write_reminders"]
+    assert "does not say its type" in found["write_type"]
+    assert "private (CLASS)" in found["write_kept"]
+    assert "write_private" not in found
 
 
 def test_the_write_test_puts_a_guest_on_the_event_only_when_its_user_names_one(person, persona):

@@ -102,11 +102,11 @@ def _event(event: Event, stamp: str, made: str, how: Rewriting) -> list[str]:
     kept += [made, f"LAST-MODIFIED:{stamp}", f"DTSTAMP:{stamp}"]
     added = {"DESCRIPTION": "", "LOCATION": "", "SEQUENCE": "0", "STATUS": "CONFIRMED", "TRANSP": "OPAQUE"}
     kept += [f"{name}:{value}" for name, value in added.items() if name not in names]
-    alarms = event.alarms
+    alarms = [] if _dropped("VALARM:", how) else event.alarms
     if how.default_alarm and not alarms:
         alarms = ["BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:This is an event reminder"]
         alarms += [f"TRIGGER:{how.default_alarm}", "END:VALARM"]
-    return ["BEGIN:VEVENT", *kept, *([] if _dropped("VALARM:", how) else alarms), "END:VEVENT"]
+    return ["BEGIN:VEVENT", *kept, *alarms, "END:VEVENT"]
 
 
 def _dropped(line: str, how: Rewriting) -> bool:
