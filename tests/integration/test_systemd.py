@@ -354,7 +354,9 @@ def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(account: Acco
     account.install()
     account.syncs("Anna")
     account.machine.run(f"mkdir -p /mnt/{account.name}; mount --bind {store} /mnt/{account.name}")
-    assert account.machine.run(f"umount --lazy {store}").returncode == 0
+    until(lambda: account.machine.run(f"umount {store}").returncode == 0)  # not even the unit's fence holds it
+    mounts = account.machine.run(f"cat /proc/{account.shown('MainPID')}/mountinfo").stdout
+    assert f" {store} " not in mounts
     until(lambda: account.status()["state"] == "attention")
     assert "mount it again" in account.status()["store"]["missing"]["cure"]
     assert account.titles() == ["Call Anna"]
