@@ -18,6 +18,7 @@ from daemon.core.errors import Missing
 from daemon.core.store import Account, Store
 from daemon.known_servers import KnownServers
 from daemon.sign_in import TokenSource, client_secret, signs_in, tokens_of
+from daemon.silence import Silence
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
         ask = tokens_for(config, places, clock)
     match config.service:
         case Service.CALDAV:
-            return _caldav(config, ask, zone, types, now, owner)
+            return _caldav(config, places, ask, zone, types, now, owner)
         case Service.EXCHANGE:
             return _exchange(config, places, ask, zone, owner)
         case Service.GOOGLE:
@@ -140,6 +141,7 @@ def tokens_for(config: AccountConfig, places: Places, clock: Clock) -> TokenSour
 
 def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
     config: AccountConfig,
+    places: Places,
     ask: Callable[[], str],
     zone: str,
     types: Sequence[str],
@@ -148,6 +150,7 @@ def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
 ) -> Account:
     from adapters.dav.caldav_account import CalDavAccount
 
+    silence = Silence(config, places)
     return CalDavAccount(
         config.url,
         config.user,
@@ -159,6 +162,7 @@ def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
         clock=now,
         name=config.name,
         organizer=owner,
+        silences=silence.is_proven,
     )
 
 

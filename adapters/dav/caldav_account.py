@@ -27,7 +27,8 @@ class CalDavAccount:
 
     `secret` gives the password, or with `bearer` the token, whenever it is asked. `zone` is where floating
     times are, `clock` gives the aware time of now. `name` stands in errors. `organizer` is the mail address
-    that invites where a new meeting has guests. `renew` gives another token in place of one that was refused.
+    that invites where a new meeting has guests. `silences` tells whether it is proven that the server mails nobody
+    whose SCHEDULE-AGENT is CLIENT. `renew` gives another token in place of one that was refused.
     No request is made before one is needed.
     """
 
@@ -47,10 +48,11 @@ class CalDavAccount:
         organizer: str = "",
         timeout: float = 30.0,
         renew: Callable[[str], str] | None = None,
+        silences: Callable[[], bool] = lambda: False,
     ) -> None:
         self._url, self._quirks = url, quirks
         self._zone, self._types, self._clock = zone, tuple(types), clock
-        self._organizer = organizer
+        self._organizer, self._silences = organizer, silences
         self._name = name or (urlsplit(url).hostname or "")
         self._session = Session(ca=ca, timeout=timeout, store=self._name)
         self._client = CalDavClient(url, user, secret, self._session, bearer=bearer, renew=renew)
@@ -92,7 +94,14 @@ class CalDavAccount:
 
     def _store(self, found: Found) -> Store:
         collection = Collection(self._client, found.url, self._name, self._clock)
-        return CalDavStore(collection, self._quirks, zone=self._zone, types=self._types, organizer=self._organizer)
+        return CalDavStore(
+            collection,
+            self._quirks,
+            zone=self._zone,
+            types=self._types,
+            organizer=self._organizer,
+            silences=self._silences,
+        )
 
     def _at(self, calendar: str) -> Found | None:
         if calendar.startswith(("http://", "https://")):

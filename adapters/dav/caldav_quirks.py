@@ -34,7 +34,7 @@ class Quirks:
     name: Callable[[str], str] = resource_name  # the name of a new resource, by its UID
     finds_by_uid: bool = True  # calendar-query can look for one UID (Google sends the whole calendar)
     stores_exactly: bool = False  # an ETag in the answer to PUT promises that the body is kept byte for byte
-    suppresses_mail: bool = False  # proven: no write mails a guest
+    agent_counts: bool = True  # SCHEDULE-AGENT may count here (RFC 6638 section 7.1); `doctor --write-test` shows it
     in_flight: int = 10  # writes at once: 1,000 of them at 100 ms each take 10 s
     read_batch: int = 100
     max_reminders: int | None = None
@@ -49,7 +49,6 @@ class Quirks:
             holds=self.holds,
             max_reminders=self.max_reminders,
             may_drop=self.may_drop,
-            suppresses_mail=self.suppresses_mail,
             versions_creates=self.conditional_create,
             # Where the ETag is only read before, a change in between is overtaken.
             versions_deletes=self.conditional_delete,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from adapters.dav.caldav_collection import Collection
@@ -23,19 +23,35 @@ _PATIENCE = 3  # failures of the server in a row, after which the rest is not tr
 class CalDavStore:
     """One calendar. The connections belong to the account that opened it."""
 
-    def __init__(
-        self, collection: Collection, quirks: Quirks, *, zone: str, types: Sequence[str], organizer: str = ""
+    def __init__(  # noqa: PLR0913  what a calendar works with, all but two by name
+        self,
+        collection: Collection,
+        quirks: Quirks,
+        *,
+        zone: str,
+        types: Sequence[str],
+        organizer: str = "",
+        silences: Callable[[], bool] = lambda: False,
     ) -> None:
         self._collection, self._quirks = collection, quirks
         self._reader = Reader(collection, zone, tuple(types), quirks.name)
         self._writer: Carrier = Writer(collection, self._reader, quirks, organizer)
         self._feed = Feed(collection, quirks, self._reader.whole)
         self._capabilities = quirks.capabilities()
+        self._silences = silences
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this calendar can hold and do."""
-        return self._capabilities
+        """What this calendar can hold and do; a proof that comes later counts from then on."""
+        proven = self._quirks.agent_counts and self._silences()
+        return replace(self._capabilities, silences_added=True) if proven else self._capabilities
+
+    def schedules(self) -> bool | None:
+        """Whether the server says that it invites guests (RFC 6638 section 2); None: a test shows nothing here."""
+        if not self._quirks.agent_counts:
+            return None
+        told = self._collection.send("OPTIONS", "").headers.get("dav", "")
+        return "calendar-auto-schedule" in {word.strip().lower() for word in told.split(",")}
 
     @property
     def identity(self) -> str:

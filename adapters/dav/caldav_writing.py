@@ -16,7 +16,7 @@ from adapters.dav.caldav_xml import DAV, is_bare_error, names_in, plain_etag, pr
 from adapters.ics import ics_codec
 from adapters.net.transport import Response
 from daemon.core.errors import Forbidden, Missing, Refused, StoreError, SyncError, Unavailable, VersionMismatch
-from daemon.core.model import View
+from daemon.core.model import Field, View
 from daemon.core.store import Create, Outcome, Ref, Remove, Seen, Update, Write, Written
 
 _STORED = frozenset({OK, CREATED, 202, NO_CONTENT})
@@ -34,6 +34,12 @@ def may_write(privileges: frozenset[str]) -> bool | None:
 
 class BareRefusal(Refused):
     """403 without a reason for one event, where the calendar itself answers: the event, or a limit of writes."""
+
+
+def _silences(write: Create | Update) -> bool:
+    """Whether guests may have been put on the event with the order to mail them nothing."""
+    view = write.view if isinstance(write, Create) else write.patch
+    return not write.notify and any(key.field is Field.ATTENDEES and value for key, value in view.items())
 
 
 def _is_stored(response: Response) -> bool:
@@ -76,13 +82,13 @@ class Writer:
             now=self.collection.clock(),
             floating=write.floating,
             organizer=self.organizer,
-            client_schedules=self._schedules(write),
+            client_schedules=not write.notify,  # the server leaves the mail to us, who send none (RFC 6638 section 7.1)
         )
         item = self.collection.id + self.quirks.name(write.uid)
         condition = {"If-None-Match": "*"} if self.quirks.conditional_create else {}
         response = self._put(item, body, condition)
         if _is_stored(response):
-            return self._written(item, body, response)
+            return self._written(item, body, response, write)
         if response.status == _PRECONDITION_FAILED and not conditions_named(response):
             return self._there_already(item, write, body)
         return self._error(response, item)
@@ -91,10 +97,6 @@ class Writer:
         if not uid.isprintable():
             what = "its uid holds a line end or another control character"
             raise Refused(what, reason=f"{what}: give it another one", store=self.collection.store)
-
-    def _schedules(self, write: Create | Update) -> bool:
-        """Whether the server is to leave the mail to us, who send none (RFC 6638 section 7.1)."""
-        return self.quirks.suppresses_mail and not write.notify
 
     def _there_already(self, item: str, write: Create, body: bytes) -> Outcome:
         """An earlier attempt of ours, whose answer was lost, or another event."""
@@ -119,11 +121,11 @@ class Writer:
             uid=write.uid,
             types=self.reader.types,
             organizer=self.organizer,
-            client_schedules=self._schedules(write),
+            client_schedules=not write.notify,
         )
         response = self._put(write.ref.id, body, {"If-Match": write.ref.version})
         if _is_stored(response):
-            return self._written(write.ref.id, body, response)
+            return self._written(write.ref.id, body, response, write)
         if response.status in {NOT_FOUND, GONE}:
             return self._mismatch("it is no longer there", write.ref.id)
         return self._error(response, write.ref.id)
@@ -160,8 +162,10 @@ class Writer:
     def _put(self, item: str, body: bytes, condition: Mapping[str, str]) -> Response:
         return self.collection.send("PUT", item, body, {"Content-Type": ICS_TYPE, **condition})
 
-    def _written(self, item: str, body: bytes, response: Response) -> Written:
+    def _written(self, item: str, body: bytes, response: Response, write: Create | Update) -> Written:
         etag = plain_etag(response.headers.get("etag", ""))
+        if _silences(write):
+            etag = ""  # whom the server leaves alone is known once it has been read
         ref = Ref(self._moved(item, response), etag)
         return Written(ref, body, exact=bool(etag) and self.quirks.stores_exactly)
 

@@ -22,6 +22,7 @@ from daemon.core.errors import Refused, StoreError, VersionMismatch
 from daemon.core.store import Changes, Create, Failed, Gone, Outcome, Reading, Ref, Remove, Seen, Write, Written
 
 GOOGLE = Quirks(
+    agent_counts=False,  # it mails every guest, whatever SCHEDULE-AGENT says
     sync_depth=None,  # as the recorded clients send it
     inline=True,
     listing=Listing.QUERY,

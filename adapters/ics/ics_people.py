@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from adapters.ics.content_lines import Component, Line, ending_of, line, quoted_param
 from adapters.ics.ics_lines import add, drop, put, remove, with_params
@@ -52,6 +52,16 @@ def guests_of(properties: Properties) -> frozenset[Guest] | None:
         if guest:
             guests.setdefault(guest.email, guest)
     return frozenset(guests.values()) or None
+
+
+def unmailed(components: Iterable[Component]) -> frozenset[str]:
+    """Those whom a server mails about nothing: every line of theirs says so (RFC 6638 section 7.1)."""
+    silent: set[str] = set()
+    mailed: set[str] = set()
+    for each in (one for component in components for one in component.lines(b"ATTENDEE")):
+        agent = each.parts()[0].get("SCHEDULE-AGENT", "SERVER").upper()
+        (silent if agent in {"CLIENT", "NONE"} else mailed).add(address_of(each))
+    return frozenset(silent - mailed - {""})
 
 
 def put_guests(component: Component, wanted: frozenset[Guest], *, agent: str = "") -> None:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from adapters.ics.content_lines import Component, parse
 from adapters.ics.ics_fields import Moment, Reader, stamp_of
 from adapters.ics.ics_local import is_done, local_of
+from adapters.ics.ics_people import unmailed
 from adapters.ics.ics_properties import properties_of
 from adapters.ics.ics_values import unescape
 from adapters.ics.ics_zones import Zones
@@ -112,6 +113,7 @@ class Series:
             modified=max((stamp for stamp in stamps if stamp), default=None),
             frozen=self.frozen,
             floating=self.floating,
+            unmailed=unmailed(components),
             lasts=self._lasts(),
         )
 

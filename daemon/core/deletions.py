@@ -89,7 +89,7 @@ def _restore_file(file: FileNow, event: EventNow, situation: Situation) -> Decis
 
 
 def _delete_event(file: FileNow, event: EventNow, situation: Situation) -> Decision:
-    gate = mail_gate(others(event.activity.guests, situation.own), situation)
+    gate = mail_gate(others(event.activity.guests, situation.own), situation, event.activity.unmailed)
     reason = "the file was removed" if file.missing else "the file lost its date"
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
@@ -131,7 +131,7 @@ def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
 
 def _restore_event(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     """Edited here, deleted there: the edit wins; never where that would mail without an order."""
-    gate = mail_gate(others(event.activity.guests, situation.own), situation)
+    gate = mail_gate(others(event.activity.guests, situation.own), situation, event.activity.unmailed)
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
     made = make_event(file, situation, "edited here after the deletion", guests=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from daemon.core import verdicts
@@ -22,14 +23,23 @@ class MailGate:
     mails: tuple[str, ...] = ()
 
 
-def mail_gate(people: tuple[str, ...], situation: Situation) -> MailGate:
-    """The gate for a write to an event on which these people are."""
+def mail_gate(people: tuple[str, ...], situation: Situation, unmailed: Collection[str] = ()) -> MailGate:
+    """The gate for a write to an event on which these people are.
+
+    `unmailed` are those of them whom the event orders to leave alone, or does after this write.
+    """
     if not people:
         return MailGate()
     match situation.route.guests:
         case GuestMail.NEVER:
-            return MailGate() if situation.capabilities.suppresses_mail else MailGate(verdicts.GUESTS_NEVER)
+            return MailGate() if _mails_nobody(people, situation, unmailed) else MailGate(verdicts.GUESTS_NEVER)
         case GuestMail.ASK:
             return MailGate(verdicts.HELD_MAIL, Hold.MAIL, people)
         case GuestMail.SEND:
             return MailGate(mails=people)
+
+
+def _mails_nobody(people: tuple[str, ...], situation: Situation, unmailed: Collection[str]) -> bool:
+    """Whether it is proven that this service mails none of them."""
+    can = situation.capabilities
+    return can.suppresses_mail or (can.silences_added and set(people) <= set(unmailed))

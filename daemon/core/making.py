@@ -33,7 +33,8 @@ def make_event(file: FileNow, situation: Situation, reason: str, *, guests: bool
         return verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar.")
     if not guests:
         sent = {key: value for key, value in sent.items() if key.field is not Field.ATTENDEES}
-    gate = mail_gate(others(everyone_on(sent), situation.own), situation)
+    people = others(everyone_on(sent), situation.own)
+    gate = mail_gate(people, situation, unmailed=people)  # all of them are added
     view = apply_patch(sent, out.overlay)
     absent = left_out(file.activity.view, sent, situation.own)
     if absent:
@@ -59,7 +60,9 @@ def project(file: FileNow, event: EventNow | None, situation: Situation) -> Outg
         max_reminders=capabilities.max_reminders,
         creating=event is None,
         guests_on_event=bool(others(guests, situation.own)),
-        may_send_guests=situation.route.guests is not GuestMail.NEVER or capabilities.suppresses_mail,
+        may_send_guests=situation.route.guests is not GuestMail.NEVER
+        or capabilities.suppresses_mail
+        or capabilities.silences_added,
         now=situation.now,
         zone=situation.zone,
         own_addresses=situation.own,

@@ -228,6 +228,8 @@ class Activity:
     - `floating`: the times are in no zone there, and stay so.
     - `lasts` is the instant (UTC) until which it goes on with dates that the view doesn't tell of (RDATE; a
       rule that it doesn't understand: for ever). None: the view tells of all.
+    - `unmailed` are the guests whom the service mails about nothing, each by the word on the event (iCalendar's
+      SCHEDULE-AGENT), whoever changes it.
     - `notes` are what was read forgivingly in a file, for `check`.
     """
 
@@ -238,6 +240,7 @@ class Activity:
     frozen: Mapping[Key, str] = field(default_factory=dict)
     floating: bool = False
     lasts: datetime | None = None
+    unmailed: frozenset[str] = frozenset()
     notes: tuple[Note, ...] = ()
 
     @property

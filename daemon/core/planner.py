@@ -77,7 +77,9 @@ def _remembers(situation: Situation) -> bool:
 
 def plan_moved(event: EventNow, situation: Situation) -> Decision:
     """The activity stands in another calendar now: take it out of this one, where that mails nobody."""
-    if event.activity.guests and not situation.capabilities.suppresses_mail:
+    can, known = situation.capabilities, event.activity
+    silent = can.silences_added and set(others(known.guests, situation.own)) <= known.unmailed
+    if known.guests and not (can.suppresses_mail or silent):
         return Decision(verdicts.GUESTS_NEVER)
     return Decision(verdicts.waiting("moving", "It moved to another calendar."), (DeleteEvent("moved"),))
 

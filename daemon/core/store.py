@@ -154,6 +154,7 @@ class Capabilities:
     max_reminders: int | None = None  # None: any number; of more, the nearest to the start are kept
     chooses_uid: bool = False  # the service gives the UID; ours travels in a property of our own
     suppresses_mail: bool = False  # proven: a write without `notify` mails nobody
+    silences_added: bool = False  # proven: a guest whom such a write adds is mailed by no later write either
     versions_creates: bool = True  # a create over an existing item is refused (If-None-Match)
     versions_deletes: bool = True  # a delete of a changed item is refused (If-Match on DELETE)
     may_drop: frozenset[Field] = frozenset()  # what a write of them left out, the service may not have kept

@@ -197,7 +197,11 @@ def _gate(patch: Patch, file: FileNow, event: EventNow, situation: Situation) ->
     refusal = situation.refuses(apply_patch(event.activity.view, patch))
     if refusal:
         return _Gate(verdicts.blocked("not_held", refusal, "Simplify it, or name another calendar."))
-    gate = mail_gate(others(event.activity.guests | _new_guests(patch), situation.own), situation)
+    known = event.activity.guests
+    added = _new_guests(patch)
+    there = {guest.email for guest in known}
+    unmailed = event.activity.unmailed | {guest.email for guest in added if guest.email not in there}
+    gate = mail_gate(others(known | added, situation.own), situation, unmailed)
     return _Gate(gate.verdict, gate.hold, gate.mails)
 
 

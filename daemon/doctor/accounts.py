@@ -14,6 +14,8 @@ from daemon.core.errors import ConfigError, DatebookError, StoreError
 from daemon.core.policy import Direction, Route
 from daemon.core.store import Account, Finding
 from daemon.doctor.rehearsal import Rehearsal
+from daemon.doctor.silent_guest import NOBODY, Scheduling, SilentGuest
+from daemon.silence import Silence
 
 
 def of_account(  # noqa: PLR0913  what is tested, with what, all by name
@@ -35,12 +37,17 @@ def of_account(  # noqa: PLR0913  what is tested, with what, all by name
         yield from findings
         if any(one.code == "login" and not one.ok for one in findings):
             return
+        shown: list[bool] = []
         for route in (one for one in config.routes.values() if one.account == name):
-            yield from _of_calendar(account, route, zone, clock, guest if write_test else None)
+            yield from _of_calendar(account, route, zone, clock, guest if write_test else None, shown)
+        if shown:
+            Silence(config.accounts[name], places).keep(proven=all(shown))
 
 
-def _of_calendar(account: Account, route: Route, zone: str, clock: Clock, guest: str | None) -> Iterator[Finding]:
-    """One calendar; `guest` None: nothing is written."""
+def _of_calendar(  # noqa: PLR0913, PLR0917  what is tested, with what
+    account: Account, route: Route, zone: str, clock: Clock, guest: str | None, shown: list[bool]
+) -> Iterator[Finding]:
+    """One calendar; `guest` None: nothing is written. `shown` gets whether its server leaves silent guests alone."""
     try:
         with closing(account.open(route.calendar)) as store:
             yield Finding("calendar", ok=True, message=f"`{route.name}` is there")
@@ -52,7 +59,15 @@ def _of_calendar(account: Account, route: Route, zone: str, clock: Clock, guest:
                 )
                 return
             token = uuid.uuid4().hex
-            yield from Rehearsal(store, f"{token}@datebook", token, clock.now().date(), zone, guest).run()
+            today = clock.now().date()
+            schedules = store.schedules() if isinstance(store, Scheduling) else None
+            named = guest if schedules is None else ""
+            yield from Rehearsal(store, f"{token}@datebook", token, today, zone, named).run()
+            if schedules or (schedules is not None and guest):
+                uid, token = f"{token}-guest@datebook", f"{token}-guest"
+                test = SilentGuest(store, uid, token, today, zone, guest or NOBODY, schedules=schedules)
+                yield from test.run()
+                shown.append(test.proven)
     except StoreError as error:
         yield Finding("calendar", ok=False, message=f"`{route.name}`: {error}", cure=_cure(error))
 

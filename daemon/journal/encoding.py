@@ -298,6 +298,8 @@ def dump_activity(activity: Activity) -> str:
         data["f"] = True
     if activity.lasts is not None:
         data["e"] = activity.lasts.isoformat()
+    if activity.unmailed:
+        data["q"] = sorted(activity.unmailed)
     return sealed(_dumps(data))
 
 
@@ -332,4 +334,5 @@ def load_activity(text: str) -> Activity:
         frozen={load_key(name): reason for name, reason in data.get("z", {}).items()},
         floating=data.get("f", False),
         lasts=datetime.fromisoformat(lasts) if lasts else None,
+        unmailed=frozenset(data.get("q", ())),
     )
