@@ -15,11 +15,16 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
-_HREF = re.compile(rb"<D:href>([^<]*\.ics)</D:href>")
+_HREF = re.compile(rb"<(?:\w+:)?href>([^<]*\.ics)</")
 _DATA = re.compile(rb"calendar-data>(BEGIN:VCALENDAR.*?)</", re.DOTALL)
-_TOKEN = re.compile(rb"<D:sync-token>([^<]*)<")
+_TOKEN = re.compile(rb"<(?:\w+:)?sync-token>([^<]*)<")
 _BATCH = 200
 _PROPS = b'<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/><D:sync-token/></D:prop></D:propfind>'
+
+_MULTIGET = (
+    b'<C:calendar-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">'
+    b"<D:prop><D:getetag/><C:calendar-data/></D:prop>%s</C:calendar-multiget>"
+)
 
 
 class Floor:
@@ -51,8 +56,7 @@ class Floor:
     def read(self, hrefs: list[bytes], folder: Path) -> None:
         """One multiget, each event to a file."""
         wanted = b"".join(b"<D:href>%s</D:href>" % href for href in hrefs)
-        body = b'<C:calendar-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">%s</C:calendar-multiget>'
-        answer = self.ask("REPORT", self.path, body % wanted, {"Depth": "1"})
+        answer = self.ask("REPORT", self.path, _MULTIGET % wanted, {"Depth": "1"})
         for href, data in zip(hrefs, _DATA.findall(answer), strict=False):
             (folder / href.decode().rpartition("/")[2]).write_bytes(data)
 

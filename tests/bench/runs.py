@@ -86,6 +86,7 @@ class _Download:
             rival = bench.counted(pair.sync)
         (here / "floor").mkdir(parents=True)
         floor = bench.floor("download", url, here / "floor")
+        _must(len(list((here / "floor").iterdir())), self.count, "files of the floor client")
         ours = Ours(bench.python, here / "ours")
         ours.set_up(url)
         cost = bench.counted(ours.sync)
