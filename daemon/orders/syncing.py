@@ -8,7 +8,9 @@ from threading import Condition
 
 from daemon.app import App
 from daemon.control import Progress, ProgressSink, Reply
+from daemon.core import verdicts
 from daemon.core.errors import SyncError
+from daemon.journal.files import load_verdict
 from daemon.loop.reports import trouble_of
 from daemon.passes import Synced
 from daemon.status import Json
@@ -45,9 +47,17 @@ def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, fu
         if any(result.wake for result in results.values()):
             results = {name: _rested(result) for name, result in results.items()}
             continue
-        if not _wait_until(app, min((moment for moment in moments if moment is not None), default=None)):
+        due = min((moment for moment in moments if moment is not None), default=None)
+        if not _is_any_in_grace(app) or not _wait_until(app, due):
             break
     return results
+
+
+def _is_any_in_grace(app: App) -> bool:
+    """Whether a removal is still so fresh that nothing follows yet: all else that is due soon has its own time."""
+    with app.journal.turn():
+        rows = app.journal.files.put_off()
+    return any(row.verdict is not None and load_verdict(row.verdict).code == verdicts.GRACE for row in rows)
 
 
 def _added(before: Synced | None, now: Synced) -> Synced:
