@@ -28,8 +28,8 @@ from daemon.core.policy import Route
 from daemon.core.routing import Choice, route_for
 from daemon.core.store import Marker
 from daemon.engine import Engine, Surroundings
-from daemon.engine.decide import Unit
 from daemon.engine.look import Router
+from daemon.engine.unit import Unit
 from daemon.journal import Journal
 from daemon.keepsake import REBUILDING, Keepsake, recover
 from daemon.lock import hold_state

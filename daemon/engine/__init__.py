@@ -20,13 +20,14 @@ from daemon.core.privacy import conceal, is_private
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
 from daemon.engine.apply import Applier
-from daemon.engine.decide import Decider, Unit, Unsayable, concerns_the_guard
+from daemon.engine.decide import Decider, concerns_the_guard
 from daemon.engine.holds import keep_holds
 from daemon.engine.look import FolderEyes, Router
 from daemon.engine.outcomes import Applied
 from daemon.engine.poll import Poll
 from daemon.engine.recasting import Closet, Recaster
 from daemon.engine.settle import Settler
+from daemon.engine.unit import Unit, Unsayable
 from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, instant
 from daemon.passes import Looked, Synced

@@ -19,10 +19,10 @@ from daemon.core.model import Activity, Base
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.store import Create, Folder, Outcome, Store, Write
 from daemon.engine.begun import Begun
-from daemon.engine.decide import Unit
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
 from daemon.engine.outcomes import Applied, Outcomes
 from daemon.engine.record import Recorder
+from daemon.engine.unit import Unit
 from daemon.journal import Journal
 
 _BATCH = 512  # files whose intents share one commit

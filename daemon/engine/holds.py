@@ -7,8 +7,8 @@ from datetime import datetime
 from hashlib import blake2b
 
 from daemon.core.plan import Hold
-from daemon.engine.decide import Unit
 from daemon.engine.report import action_rows
+from daemon.engine.unit import Unit
 from daemon.journal import Journal
 from daemon.journal.memory import encode_actions
 from daemon.journal.rows import HoldRow

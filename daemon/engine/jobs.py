@@ -18,7 +18,7 @@ from daemon.core.plan import (
     UpdateFile,
 )
 from daemon.core.store import Create, Remove, Update, Write
-from daemon.engine.decide import Unit
+from daemon.engine.unit import Unit
 from daemon.journal import encoding
 from daemon.journal.rows import Intent
 

@@ -23,9 +23,9 @@ from daemon.core.plan import Side, Verdict
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
 from daemon.core.verdicts import blocked, waiting
-from daemon.engine.decide import Unsayable
 from daemon.engine.jobs import Job
 from daemon.engine.record import Recorder
+from daemon.engine.unit import Unsayable
 from daemon.journal import encoding
 from daemon.journal.rows import EventRow, FileRow, Trouble
 

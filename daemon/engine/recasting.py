@@ -19,7 +19,7 @@ from daemon.core.privacy import conceal
 from daemon.core.projection import BUSY_SUBJECT
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Ref, Seen, Update, Written
-from daemon.engine.decide import Unit
+from daemon.engine.unit import Unit
 from daemon.journal import Journal
 from daemon.journal.rows import EventRow, FileRow
 

@@ -10,7 +10,7 @@ from daemon.core.merge import advance, apply_patch
 from daemon.core.model import Base, Key, Pair, Patch
 from daemon.core.plan import Clash, Side
 from daemon.core.store import Ref, Seen, Written
-from daemon.engine.decide import Unit
+from daemon.engine.unit import Unit
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import ConflictRow, EventRow, FileRow
 

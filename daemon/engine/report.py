@@ -18,7 +18,7 @@ from daemon.core.plan import (
     UpdateEvent,
     UpdateFile,
 )
-from daemon.engine.decide import Unit
+from daemon.engine.unit import Unit
 
 _QUIET = frozenset({"synced", "watched", "gone"})
 

@@ -14,14 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.core.errors import JournalError, JournalLost
-from daemon.journal import encoding, schema
+from daemon.journal import schema
 from daemon.journal.copies import Copies
 from daemon.journal.events import Events
 from daemon.journal.files import Files
 from daemon.journal.intents import Intents
-from daemon.journal.memory import Conflicts, History, Holds, Quarantine, Replaced, Tombstones
+from daemon.journal.memory import Conflicts, History, Holds, Replaced, Tombstones
+from daemon.journal.quarantine import Quarantine
 from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
 from daemon.journal.scrub import Scrub
+from daemon.journal.seals import unsealed, unsealed_raw
 
 _FILE_SEEN = FILE_COLUMNS.split(", ").index("seen") - 1  # `coalesce(path, '')` is one column
 _EVENT_SEEN, _EVENT_RAW, _EVENT_BASE = (EVENT_COLUMNS.split(", ").index(name) for name in ("seen", "raw", "base"))
@@ -238,12 +240,12 @@ def _check_rows(db: sqlite3.Connection) -> None:
         for _ in db.execute(f"SELECT * FROM {name}") if name not in {"files", "events", "history"} else ():  # noqa: S608  our tables
             pass
     for values in db.execute(f"SELECT {FILE_COLUMNS} FROM files"):  # noqa: S608  a constant
-        encoding.unsealed(values[_FILE_SEEN])
+        unsealed(values[_FILE_SEEN])
     for values in db.execute(f"SELECT {EVENT_COLUMNS} FROM events"):  # noqa: S608  a constant
-        encoding.unsealed(values[_EVENT_SEEN])
-        encoding.unsealed_raw(values[_EVENT_RAW])
+        unsealed(values[_EVENT_SEEN])
+        unsealed_raw(values[_EVENT_RAW])
         if values[_EVENT_BASE] is not None:
-            encoding.unsealed(values[_EVENT_BASE])
+            unsealed(values[_EVENT_BASE])
 
 
 def _make_tables(db: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from daemon.core.model import Activity
 from daemon.journal import encoding
+from daemon.journal.seals import sealed_raw, unsealed_raw
 
 
 class Removed(NamedTuple):
@@ -28,7 +29,7 @@ class Copies:
 
     def keep(self, file: int, raw: bytes) -> None:
         """Its user saved these bytes."""
-        self._db.execute("INSERT OR REPLACE INTO copies VALUES (?, ?)", (file, encoding.sealed_raw(raw)))
+        self._db.execute("INSERT OR REPLACE INTO copies VALUES (?, ?)", (file, sealed_raw(raw)))
 
     def removed(self, uid: str) -> Removed | None:
         """The last file with this uid that was forgotten. Raises JournalError."""
@@ -36,7 +37,7 @@ class Copies:
         if row is None:
             return None
         path, seen, raw = row
-        return Removed(path, encoding.load_activity(seen), None if raw is None else encoding.unsealed_raw(raw))
+        return Removed(path, encoding.load_activity(seen), None if raw is None else unsealed_raw(raw))
 
     def prune(self) -> None:
         """Forget the files that no entry of the log tells of any more."""

@@ -7,12 +7,10 @@ A value never is a JSON number, so numbers stand for the blanks of a pair. The k
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from daemon.core.errors import JournalError
 from daemon.core.model import (
     Activity,
     AllDay,
@@ -35,37 +33,12 @@ from daemon.core.model import (
     Value,
     View,
 )
+from daemon.journal.seals import sealed, unsealed
 
 _BLANKS = (Blank.ABSENT, Blank.UNKNOWN, Blank.UNHELD)
 _BLANK_NUMBER = {blank: number for number, blank in enumerate(_BLANKS)}
 _DATE_LENGTH = len("2026-11-24")
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-
-
-def sealed(text: str) -> str:
-    """A text with its checksum behind it: a bit that a disk has lost is found and not taken for an edit."""
-    return f"{text}#{zlib.crc32(text.encode()):08x}"
-
-
-def unsealed(text: str) -> str:
-    """The text without its checksum. Raises JournalError where the two don't fit."""
-    body, _, seal = text.rpartition("#")
-    if seal != f"{zlib.crc32(body.encode()):08x}":
-        raise JournalError("the journal is damaged: a row is not what was written")
-    return body
-
-
-def sealed_raw(raw: bytes) -> bytes:
-    """The same for bytes."""
-    return raw + zlib.crc32(raw).to_bytes(4)
-
-
-def unsealed_raw(sealed: bytes) -> bytes:
-    """The reverse of `sealed_raw`. Raises JournalError."""
-    raw = sealed[:-4]
-    if zlib.crc32(raw).to_bytes(4) != sealed[-4:]:
-        raise JournalError("the journal is damaged: an event is not what was written")
-    return raw
 
 
 def dump_original(original: Original) -> str:

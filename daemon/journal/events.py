@@ -10,6 +10,7 @@ from daemon.core.model import Base
 from daemon.core.store import Seen, Written
 from daemon.journal import encoding
 from daemon.journal.rows import EVENT_COLUMNS, EventRow, LinkRow
+from daemon.journal.seals import sealed_raw, unsealed_raw
 
 _SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
 _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -29,7 +30,7 @@ _RAW, _GONE = (EVENT_COLUMNS.split(", ").index(name) for name in ("raw", "gone")
 
 def _row(values: Sequence[Any]) -> EventRow:
     columns = list(values)
-    columns[_RAW] = encoding.unsealed_raw(columns[_RAW])
+    columns[_RAW] = unsealed_raw(columns[_RAW])
     columns[_GONE] = bool(columns[_GONE])
     return EventRow._make(columns)
 
@@ -107,7 +108,7 @@ class Events:
                     item.ref.version,
                     item.activity.uid,
                     encoding.dump_activity(item.activity),
-                    encoding.sealed_raw(item.raw),
+                    sealed_raw(item.raw),
                     now,
                     backlog,
                 )
@@ -126,9 +127,7 @@ class Events:
         """An event was made for a file; what was sent is what is known of it. View and base are encoded already."""
         activity = encoding.activity_saying(uid, view)
         id_, version = written.ref.id, written.ref.version
-        self._db.execute(
-            _LINKED, (route, id_, version, uid, activity, encoding.sealed_raw(written.raw), now, file, base)
-        )
+        self._db.execute(_LINKED, (route, id_, version, uid, activity, sealed_raw(written.raw), now, file, base))
 
     def wrote(self, id_: int, seen: Seen, base: Base, now: float) -> None:
         """An event was changed; what was sent is what is known of it."""
@@ -140,7 +139,7 @@ class Events:
                 seen.ref.id,
                 seen.ref.version,
                 activity,
-                encoding.sealed_raw(seen.raw),
+                sealed_raw(seen.raw),
                 now,
                 encoding.dump_base(base),
                 id_,

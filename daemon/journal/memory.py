@@ -1,13 +1,13 @@
-"""What was done and what is to be remembered: history, conflicts, tombstones, quarantine, holds."""
+"""What was done and what is to be remembered: history, conflicts, tombstones, holds."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
-from daemon.journal.rows import ConflictRow, Entry, HoldRow, Trouble
+from daemon.journal.rows import ConflictRow, Entry, HoldRow
+from daemon.journal.seldom import Seldom
 
 _ENTRY = "id, at, route, file, path, uid, side, action, by, reason, before, after"
 
@@ -81,23 +81,7 @@ class History:
         self._db.execute("DELETE FROM history WHERE at < ?", (before,))
 
 
-class _Seldom:
-    """A table that is empty as a rule, and then not asked about each single item: only this object fills it."""
-
-    _table: ClassVar[str]
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._filled: bool | None = None
-
-    def _is_empty(self) -> bool:
-        if self._filled is None:
-            query = f"SELECT EXISTS (SELECT 1 FROM {self._table})"  # noqa: S608  a constant
-            self._filled = bool(self._db.execute(query).fetchone()[0])
-        return not self._filled
-
-
-class Conflicts(_Seldom):
+class Conflicts(Seldom):
     """Fields on which both sides differ, or differed and one was chosen."""
 
     _table = "conflicts"
@@ -150,7 +134,7 @@ class Conflicts(_Seldom):
         return [ConflictRow(*row) for row in self._db.execute(f"{query}{where} ORDER BY since, file, key")]
 
 
-class Replaced(_Seldom):
+class Replaced(Seldom):
     """What Datebook replaced in files: a save that puts it back exactly is an old buffer, once."""
 
     _table = "replaced"
@@ -176,7 +160,7 @@ class Replaced(_Seldom):
         self._db.execute("DELETE FROM replaced WHERE at < ?", (before,))
 
 
-class Tombstones(_Seldom):
+class Tombstones(Seldom):
     """What was unlinked and does not come back."""
 
     _table = "tombstones"
@@ -204,89 +188,7 @@ class Tombstones(_Seldom):
         return self._db.execute("SELECT route, uid, remote, reason, at FROM tombstones").fetchall()
 
 
-class Quarantine(_Seldom):
-    """Single items that a service or a folder refused, each with its own clock."""
-
-    _table = "troubles"
-
-    def put(self, kind: str, id_: int, route: str, trouble: Trouble, rev: int) -> None:
-        """Set an item aside until its retry time, or until it changes."""
-        self._filled = True
-        self._db.execute(
-            """INSERT INTO troubles (kind, id, route, code, message, cure, attempts, retry, rev, since)
-            VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (kind, id, route) DO UPDATE SET code = excluded.code,
-            message = excluded.message, cure = excluded.cure, attempts = excluded.attempts,
-            retry = excluded.retry, rev = excluded.rev""",
-            (
-                kind,
-                id_,
-                route,
-                trouble.code,
-                trouble.message,
-                trouble.cure,
-                trouble.attempts,
-                trouble.retry,
-                rev,
-                trouble.since,
-            ),
-        )
-
-    def get(self, kind: str, id_: int, route: str) -> tuple[Trouble, int] | None:
-        """The trouble of an item, and the observation that it belongs to."""
-        if self._is_empty():
-            return None
-        row = self._db.execute(
-            "SELECT code, message, cure, attempts, retry, since, rev FROM troubles WHERE kind=? AND id=? AND route=?",
-            (kind, id_, route),
-        ).fetchone()
-        return (Trouble(*row[:-1]), row[-1]) if row else None
-
-    def clear(self, kind: str, id_: int, route: str) -> None:
-        """It went through."""
-        if self._is_empty():
-            return
-        self._db.execute("DELETE FROM troubles WHERE kind = ? AND id = ? AND route = ?", (kind, id_, route))
-
-    def all(self) -> list[tuple[str, int, str, Trouble]]:
-        """Every item in quarantine: kind, row, route, trouble."""
-        rows = self._db.execute(
-            "SELECT kind, id, route, code, message, cure, attempts, retry, since FROM troubles ORDER BY since"
-        )
-        return [(kind, id_, route, Trouble(*rest)) for kind, id_, route, *rest in rows]
-
-    def put_unreadable(self, route: str, remote: str, version: str, trouble: Trouble) -> None:
-        """An id that is listed and can't be read."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO unreadable VALUES (?,?,?,?,?,?,?,?,?)",
-            (
-                route,
-                remote,
-                version,
-                trouble.code,
-                trouble.message,
-                trouble.cure,
-                trouble.attempts,
-                trouble.retry,
-                trouble.since,
-            ),
-        )
-
-    def unreadable(self, route: str) -> dict[str, tuple[str, Trouble]]:
-        """The ids of a route that can't be read: version and trouble."""
-        rows = self._db.execute(
-            "SELECT remote, version, code, message, cure, attempts, retry, since FROM unreadable WHERE route = ?",
-            (route,),
-        )
-        return {remote: (version, Trouble(*rest)) for remote, version, *rest in rows}
-
-    def readable(self, route: str, remotes: Iterable[str]) -> None:
-        """These ids could be read, or are gone."""
-        self._db.executemany(
-            "DELETE FROM unreadable WHERE route = ? AND remote = ?", [(route, remote) for remote in remotes]
-        )
-
-
-class Holds(_Seldom):
+class Holds(Seldom):
     """Actions that wait for their user's word, and the words that were given."""
 
     _table = "approvals"

@@ -7,6 +7,7 @@ import sqlite3
 from daemon.core.model import Base
 from daemon.core.store import Seen
 from daemon.journal import encoding
+from daemon.journal.seals import sealed_raw
 
 
 class Scrub:
@@ -35,7 +36,7 @@ class Scrub:
     def event(self, id_: int, shown: Seen, base: Base | None) -> None:
         """The event as it may be remembered; without a base it is linked no more."""
         text = None if base is None else encoding.dump_base(base)
-        row = (encoding.dump_activity(shown.activity), encoding.sealed_raw(shown.raw), text, id_)
+        row = (encoding.dump_activity(shown.activity), sealed_raw(shown.raw), text, id_)
         self._db.execute("UPDATE events SET seen = ?, raw = ?, base = ? WHERE id = ?", row)
         if base is None:
             self._db.execute("UPDATE events SET file = NULL WHERE id = ?", (id_,))

@@ -9,9 +9,9 @@ from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import UsageError
 from daemon.core.plan import Hold
-from daemon.engine.decide import Unit
 from daemon.engine.holds import hold_id, keep_holds
 from daemon.engine.report import plan_rows
+from daemon.engine.unit import Unit
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.status import Json
 
