@@ -127,8 +127,8 @@ def read_file(folder: int, name: str, limit: int = MAX_BYTES) -> Content:
         if said.st_size > limit:
             raise NotAFile(errno.EFBIG, "larger than 1 MiB")
         raw = os.read(descriptor, said.st_size + 1)
-        while said.st_size < len(raw) <= limit and (more := os.read(descriptor, limit + 1 - len(raw))):
-            raw += more  # it grew meanwhile; what is not longer than it was ended there
+        while said.st_size != len(raw) <= limit and (more := os.read(descriptor, limit + 1 - len(raw))):
+            raw += more  # it changes, or its file system gives it in pieces
         if len(raw) > limit:
             raise NotAFile(errno.EFBIG, "larger than 1 MiB")
         return Content(raw, said)
