@@ -158,7 +158,9 @@ def look_over(paths: Iterable[Path], rules: Rules) -> Iterator[Fault]:
             yield from _faults(path, rules)
         except OSError as error:
             cure = "Check the name and the rights."
-            yield Fault(str(path), None, None, "unreadable", f"It can't be read: {error.strerror}.", cure, broken=True)
+            yield Fault(
+                str(path), None, None, "not_readable", f"It can't be read: {error.strerror}.", cure, broken=True
+            )
 
 
 def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
@@ -167,16 +169,18 @@ def _faults(path: Path, rules: Rules) -> Iterator[Fault]:
     shown = str(path)
     if is_conflict_copy(path.name):
         cure = "Take over what the original lacks, then delete this copy."
-        yield Fault(shown, None, None, "sync_conflict", "A replicator left this; it is ignored.", cure, broken=False)
+        yield Fault(
+            shown, None, None, "replicator_conflict", "A replicator left this; it is ignored.", cure, broken=False
+        )
     elif path.is_symlink():
         cure = "Put the file itself there."
         yield Fault(shown, None, None, "symlink", "Symbolic links are not followed.", cure, broken=True)
     elif not stat.S_ISREG(path.stat().st_mode):
         cure = "An activity is a plain file; remove this, or give it another name."
-        yield Fault(shown, None, None, "no_file", "It is no regular file.", cure, broken=True)
+        yield Fault(shown, None, None, "not_a_file", "It is no regular file.", cure, broken=True)
     elif path.stat().st_size > _MAX_BYTES:
         cure = "An activity has no need for that; is this another kind of file?"
-        yield Fault(shown, None, None, "too_large", "It is larger than 1 MiB.", cure, broken=True)
+        yield Fault(shown, None, None, "too_big", "It is larger than 1 MiB.", cure, broken=True)
     else:
         for one in _problems(path, rules):
             broken = isinstance(one, Unreadable)

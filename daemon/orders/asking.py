@@ -25,7 +25,7 @@ from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
 from daemon.status import Json
-from daemon.status.standing import removal
+from daemon.status.standing import NEEDS_NOBODY, removal
 
 
 def relative(app: App, args: Mapping[str, Json]) -> str:
@@ -113,7 +113,8 @@ def _disconnected(app: App, calendar: str | None, *, is_linked: bool) -> Verdict
 def _why(app: App, path: str, row: FileRow | None) -> Verdict:
     if path in app.engine.eyes.problems:
         problem = app.engine.eyes.problems[path]
-        return verdicts.blocked(problem.code, problem.message, problem.cure)
+        state = State.IGNORED if problem.code in NEEDS_NOBODY else State.BLOCKED
+        return Verdict(state, problem.code, problem.message, problem.cure)
     if row is None:
         if not (app.config.store / path).exists():
             return _removed(app, path)

@@ -37,7 +37,7 @@ _TOLD = frozenset(  # passes by itself, and its user wonders; or is as the direc
     {"held_by_editor", verdicts.FILE_REMOVED.code, verdicts.EVENT_REMOVED.code}
 )
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
-_NEEDS_NOBODY = frozenset({"replicator_copy", "sync_conflict_copy"})
+NEEDS_NOBODY = frozenset({"replicator_conflict"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def _folder_problem(problem: Unreadable) -> Problem:
         file=problem.path,
         line=problem.line,
         column=problem.column,
-        needs_user=problem.code not in _NEEDS_NOBODY,
+        needs_user=problem.code not in NEEDS_NOBODY,
     )
 
 

@@ -301,6 +301,21 @@ def test_undo_takes_an_edit_back_on_both_sides(synced: Person) -> None:
     assert newest["reason"] == f"entry {entry['id']} was taken back"
 
 
+def test_what_a_replicator_left_is_told_and_needs_nobody(synced: Person) -> None:
+    left = "call.sync-conflict-20261123-101500-ABCDEFG.yaml"
+    synced.write(left, CALL.replace("Anna", "Bob"))
+    assert synced.sync().code == 0
+    status = synced.run("status", "--json")
+    assert (status.code, status.json["store"]["activities"]) == (0, 1)
+    assert [(one["file"], one["code"], one["needs_user"]) for one in status.json["problems"]] == [
+        (left, "replicator_conflict", False)
+    ]
+    said = synced.run("why", left, "--json", cwd=synced.store)
+    assert (said.code, said.json["state"], said.json["code"]) == (0, "ignored", "replicator_conflict")
+    (problem,) = synced.run("check", "--json").json["problems"]
+    assert (problem["code"], problem["severity"]) == ("replicator_conflict", "warning")
+
+
 def test_one_broken_file_does_not_hold_up_the_others(person: Person) -> None:
     person.sync()
     person.write("broken.yaml", "subject: Call\ndue_date: [2027-11-24\n")
