@@ -203,7 +203,7 @@ class FileStore:
     def purge_trash(self, uid: str) -> None:
         """Erase what the trash holds of an activity."""
         with self._open() as dirs, _translating("the trash"):
-            file_privacy.purge_trash(dirs, uid)
+            file_privacy.purge_trash(dirs, uid, self._formats, self._clock())
 
     def close(self) -> None:
         """Nothing stays open between calls."""

@@ -130,6 +130,20 @@ def take_back(dirs: Directories, entry: TrashEntry) -> str:
     raise FileExistsError(entry.path)
 
 
+def add(dirs: Directories, entry: TrashEntry, raw: bytes) -> None:
+    """Put other bytes in the place of an entry, under the path that it says now: the note first, then the file."""
+    folder, _ = _located(dirs, entry)
+    place = entry.path.rpartition("/")[2]
+    for number in range(1, _TRIES):
+        name = place if number == 1 else numbered(place, number)
+        with suppress(FileExistsError):
+            write_new(folder, name + NOTE, note_of(entry.path, entry.version, entry.reason, entry.when), mode=0o600)
+            write_new(folder, name, raw, mode=0o600)
+            sync_file(folder, name)
+            sync_folder(folder)
+            return
+
+
 def erase(dirs: Directories, entry: TrashEntry) -> None:
     """Take a file out of the trash for good."""
     folder, name = _located(dirs, entry)

@@ -15,12 +15,13 @@ from daemon.core import verdicts
 from daemon.core.errors import SyncError
 from daemon.core.model import Base, Blank, Field, Key, Pair, View
 from daemon.core.plan import Recast
+from daemon.core.policy import PrivateEvents
 from daemon.core.privacy import conceal
 from daemon.core.projection import BUSY_SUBJECT
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Ref, Seen, Update, Written
 from daemon.engine.unit import Unit
-from daemon.journal import Journal
+from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow
 
 
@@ -55,6 +56,8 @@ class Recaster:
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Carry out those that are not held; the units that are left for others."""
         mine = [unit for unit in units if unit.decision.hold is None and _step_of(unit)]
+        if not any(unit.decision.hold is not None and _step_of(unit) for unit in units):
+            self._forget_remnants()  # with what is there, after its preview
         if not mine:
             return list(units)
         for unit in mine:
@@ -64,6 +67,28 @@ class Recaster:
         self.journal.purge()
         done = {id(unit) for unit in mine}
         return [unit for unit in units if id(unit) not in done]
+
+    def _forget_remnants(self) -> None:
+        """Once for each change of the mode: what the journal and the trash hold of private events without a file."""
+        route, mode = self.situation.route.name, self.situation.route.private_events
+        mark = f"private events of {route}"
+        if self.journal.get_meta(mark) == mode.value:
+            return
+        if mode is not PrivateEvents.FULL:
+            with self.journal.turn():
+                uids = self.journal.scrub.remnants(route)
+                for id_, uid, seen in self.journal.scrub.unlinked(route):
+                    known = conceal(Seen(Ref(""), encoding.load_activity(seen), b" "), mode)
+                    if not known.raw:
+                        self.journal.scrub.event(id_, known, None)
+                        uids.append(uid)
+                for uid in uids:
+                    self.journal.scrub.history(0, uid, "")
+                    self.journal.scrub.copies(0, uid)
+            for uid in uids:
+                self.closet.purge_trash(uid)
+            self.journal.purge()
+        self.journal.set_meta(mark, mode.value)
 
     def _one(self, unit: Unit, file: FileRow, event: EventRow, step: Recast) -> None:
         path = self.closet.move(file.path, step.place) if step.place else file.path

@@ -164,9 +164,10 @@ CREATE TABLE copies (               -- files as their users last saved them
 CREATE TABLE removed (              -- forgotten files: what an undo brings back
     uid TEXT PRIMARY KEY, path TEXT NOT NULL, seen TEXT NOT NULL, raw BLOB
 );
-CREATE TRIGGER files_forgotten BEFORE DELETE ON files BEGIN
+CREATE TRIGGER files_forgotten BEFORE DELETE ON files BEGIN  -- the id may be given to another file later
     INSERT OR REPLACE INTO removed SELECT OLD.uid, OLD.path, OLD.seen, (SELECT raw FROM copies WHERE file = OLD.id)
-    WHERE OLD.uid != '' AND OLD.path IS NOT NULL; DELETE FROM copies WHERE file = OLD.id; END;
+    WHERE OLD.uid != '' AND OLD.path IS NOT NULL; DELETE FROM copies WHERE file = OLD.id
+    ; DELETE FROM replaced WHERE file = OLD.id ; DELETE FROM conflicts WHERE file = OLD.id ; END;
 
 CREATE TABLE approvals (signature TEXT PRIMARY KEY, mail INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 """

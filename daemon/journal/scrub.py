@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from daemon.core.model import Base
+from daemon.core.model import Base, Field, Key, Privacy
 from daemon.core.store import Seen
 from daemon.journal import encoding
 from daemon.journal.seals import sealed_raw
+
+_HIDDEN = (Privacy.PRIVATE, Privacy.CONFIDENTIAL)
 
 
 class Scrub:
@@ -22,6 +24,22 @@ class Scrub:
             "UPDATE history SET before = '{}', after = '{}', raw = NULL, path = ? WHERE file = ? OR uid = ?",
             (path, file, uid),
         )
+
+    def remnants(self, route: str) -> list[str]:
+        """The private activities that came from a calendar, and of which no file is there any more: their uids."""
+        rows = self._db.execute(
+            """SELECT uid, before, after FROM history WHERE uid != '' AND uid NOT IN (SELECT uid FROM files) AND uid IN
+            (SELECT uid FROM history WHERE route = ? AND side = 'file' AND action = 'create' AND by = 'calendar')""",
+            (route,),
+        )
+        return sorted({uid for uid, *patches in rows if any(map(_tells_private, patches))})
+
+    def unlinked(self, route: str) -> list[tuple[int, str, str]]:
+        """The events of a route for which no file stands: row, uid, encoded activity."""
+        return self._db.execute(
+            "SELECT id, uid, seen FROM events WHERE route = ? AND file IS NULL AND raw != ?",
+            (route, sealed_raw(b"")),
+        ).fetchall()
 
     def memory(self, file: int) -> None:
         """What was replaced in the file, and what was in conflict."""
@@ -40,3 +58,7 @@ class Scrub:
         self._db.execute("UPDATE events SET seen = ?, raw = ?, base = ? WHERE id = ?", row)
         if base is None:
             self._db.execute("UPDATE events SET file = NULL WHERE id = ?", (id_,))
+
+
+def _tells_private(patch: str) -> bool:
+    return '"private' in patch and encoding.load_patch(patch).get(Key(Field.PRIVATE)) in _HIDDEN
