@@ -77,6 +77,14 @@ def test_activities_are_found_and_everything_else_is_passed_over(root, store):
     assert (stamp.size, stamp.mtime_ns, stamp.inode) == (said.st_size, said.st_mtime_ns, said.st_ino)
 
 
+def test_folders_that_are_nested_without_end_are_reported_and_not_taken_for_empty(root, store):
+    (root / "/".join("d" * 70)).mkdir(parents=True)
+    look = store.look()
+    assert [problem.code for problem in look.problems] == ["too_deep"]
+    assert look.problems[0].cure
+    assert look.unsure
+
+
 def test_links_devices_and_replicators_copies_are_reported_and_never_opened(root, store, tmp_path):
     outside = put(tmp_path, "outside/secret.yaml")
     (root / "out.yaml").symlink_to(outside)
