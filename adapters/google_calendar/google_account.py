@@ -13,12 +13,17 @@ from adapters.dav.caldav_collection import Collection
 from adapters.dav.caldav_discovery import Discovery, Found
 from adapters.dav.caldav_href import to_id
 from adapters.google_calendar.google_store import GoogleStore
+from daemon.core.errors import Missing
 from daemon.core.store import CalendarInfo, Finding
 
 ADDRESS = "https://apidata.googleusercontent.com/caldav/v2/"
 _ROOT = "/caldav/v2/"
 # Calendars that Google fills: holidays, birthdays, subscriptions.
 _FILLED_BY_GOOGLE = ("@virtual", "@group.v.calendar.google.com", "@import.calendar.google.com")
+_UNLISTED = (
+    "Google lists only what is ticked at https://calendar.google.com/calendar/syncselect; any other is found by its id "
+    "(its settings in Google's page, Integrate calendar)."
+)
 
 
 class GoogleAccount(CalDavAccount):
@@ -85,7 +90,10 @@ class GoogleAccount(CalDavAccount):
             found = self._discovery.at(f"{self._root()}{quote(calendar, safe='@')}/events/")
             if found is not None:
                 return found
-        return super()._named(calendar)
+        try:
+            return super()._named(calendar)
+        except Missing as missing:
+            raise Missing(str(missing), what_to_do=f"{missing.what_to_do} {_UNLISTED}", store=self._name) from None
 
     def _root(self) -> str:
         before, root, _ = self._url.partition(_ROOT)

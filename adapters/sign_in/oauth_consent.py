@@ -18,6 +18,12 @@ from adapters.sign_in.oauth_tokens import Tokens
 from daemon.core.errors import DatebookError, Forbidden, SignInNeeded, Unavailable, UsageError
 
 PATIENCE = timedelta(minutes=15)
+# Google shows these errors in the browser and tells nobody else.
+_BLOCKED = (
+    "Where Google's page says `Access blocked`, end this with Ctrl-C. access_denied: your address is not among the "
+    "test users of a consent screen in testing; publish the app, or add it. redirect_uri_mismatch: the client is not "
+    "of the type Desktop app. invalid_client: `client: {id: ...}` is not the one that the console shows."
+)
 _MAX_LINE = 1 << 16
 
 
@@ -70,14 +76,14 @@ class Consent:
 
     def _send_off(self, desk: Desk, url: str, port: int) -> None:
         if desk.browse is not None and desk.browse(url):
-            desk.show(f"Your browser opens Google's page. If it does not, open this link:\n\n{url}\n")
+            desk.show(f"Your browser opens Google's page. If it does not, open this link:\n\n{url}\n\n{_BLOCKED}")
             return
         desk.show(
             f"Open this link in a browser, on any machine:\n\n{url}\n\n"
             f"In the end the browser is sent to http://127.0.0.1:{port}/ and may say that nothing is there.\n"
             "Copy that whole address out of the browser and paste it here. (Where port "
             f"{port} of this machine is forwarded to the browser's, as with ssh -L {port}:127.0.0.1:{port}, "
-            "nothing need be pasted.)"
+            f"nothing need be pasted.) {_BLOCKED}"
         )
 
     def _refused(self, error: str) -> DatebookError:

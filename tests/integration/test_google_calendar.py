@@ -313,6 +313,17 @@ def test_an_api_that_is_switched_off_names_the_missing_right(person, persona):
     assert "CalDAV API" in done.err
 
 
+def test_a_calendar_that_google_does_not_list_is_asked_for_by_its_id(person, persona):
+    persona.make_calendar("team@group.calendar.google.com", label="Team", ticked=False)
+    config = person.root / "config.yaml"
+    config.write_text(config.read_text().replace("calendar: primary", "calendar: Team"))
+    done = person.run("sync")
+    assert done.code == 1
+    assert "Me (me@example.com)" in done.err
+    assert "calendar/syncselect" in done.err
+    assert "by its id" in done.err
+
+
 def test_a_shared_calendar_that_is_not_listed_is_opened_by_its_id(person, persona):
     shared = persona.make_calendar("team@group.calendar.google.com", label="Team", ticked=False)
     config = (person.root / "config.yaml").read_text()

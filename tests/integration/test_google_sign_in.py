@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import stat
 import threading
 from collections.abc import Iterator
@@ -107,6 +108,37 @@ def test_without_the_box_for_the_calendar_the_missing_scope_is_named(home, perso
     code, _, err = connecting.end(consent(connecting.link) + "\n")
     assert code == 1
     assert "ticked" in err
+    assert not home.tokens.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ({"test_users": frozenset({"someone@else.example"})}, "access_denied"),
+        ({"kind": "web"}, "redirect_uri_mismatch"),
+        ({"client": "another.apps.googleusercontent.com"}, "invalid_client"),
+    ],
+)
+def test_what_google_tells_the_browser_alone_is_explained_before(home, persona, fault, word):
+    for name, value in fault.items():
+        setattr(persona.oauth, name, value)
+    connecting = home.start("connect", "google", "--no-browser")
+    status, page, _ = visit(connecting.link)
+    assert (status, word in page) == (400, True)
+    assert "Access blocked" in connecting.read(rf".*{word}: .*")
+    connecting.process.send_signal(signal.SIGINT)
+    code, _, err = connecting.end()
+    assert code != 0
+    assert "Traceback" not in err
+    assert not home.tokens.exists()
+
+
+def test_a_sign_in_that_would_not_last_is_none_and_names_the_type_of_client(home):
+    connecting = home.start("connect", "google", "--no-browser")
+    code, _, err = connecting.end(consent(connecting.link.replace("prompt=consent", "prompt=none")) + "\n")
+    assert code == 1
+    assert "no refresh token" in err
+    assert "Desktop app" in err
     assert not home.tokens.exists()
 
 

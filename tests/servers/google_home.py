@@ -63,15 +63,19 @@ class Connecting:
     link: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self.link = self.read(r"http://\S+/o/oauth2/v2/auth\?\S+")
+
+    def read(self, pattern: str) -> str:
+        """What it says that fits, as soon as it says it."""
         assert self.process.stderr
         watch = threading.Timer(60, self.process.kill)
         watch.start()
-        while not (found := re.search(r"http://\S+/o/oauth2/v2/auth\?\S+", self.said)):
+        while not (found := re.search(pattern, self.said)):
             line = self.process.stderr.readline()
             assert line, self.said
             self.said += line
         watch.cancel()
-        self.link = found.group()
+        return found.group()
 
     def end(self, typed: str = "") -> tuple[int, str, str]:
         """Paste something, if anything, and wait: exit code, stdout, stderr."""
