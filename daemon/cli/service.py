@@ -162,21 +162,30 @@ def _make_store(target: _Target, store: Path) -> None:
 
 def _write_user(target: _Target, config: Config, *, namespaces: bool) -> list[Path]:
     from config.places import make_state
-    from daemon.installing.unit_files import USER_UNIT, UnitPaths, shipped_unit, user_unit
+    from daemon.installing.unit_files import USER_UNIT, UnitPaths, opened_place, shipped_unit, user_unit
 
     places = target.places
     make_state(places)  # ReadWritePaths= of a folder that is not there would leave it read-only
     places.config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = UnitPaths(_program(), config.store.absolute(), places.config.absolute(), places.state.absolute())
+    opened = opened_place(config.store.absolute(), Path.home())
+    paths = UnitPaths(_program(), opened, places.config.absolute(), places.state.absolute())
     text = user_unit(shipped_unit(USER_UNIT), paths, namespaces=namespaces)
     return [_put(target.unit.file, text)]
 
 
 def _write_system(target: _Target, config: Config) -> list[Path]:
-    from daemon.installing.unit_files import SYSTEM_UNIT, UnitPaths, shipped_unit, store_drop_in, system_unit
+    from daemon.installing.unit_files import (
+        SYSTEM_UNIT,
+        UnitPaths,
+        opened_place,
+        shipped_unit,
+        store_drop_in,
+        system_unit,
+    )
 
-    text = system_unit(shipped_unit(SYSTEM_UNIT), UnitPaths(_program(), config.store.absolute()))
-    return [_put(target.unit.file, text), _put(target.unit.drop_in, store_drop_in(config.store.absolute()))]
+    opened = opened_place(config.store.absolute(), target.home or Path.home())
+    text = system_unit(shipped_unit(SYSTEM_UNIT), UnitPaths(_program(), opened))
+    return [_put(target.unit.file, text), _put(target.unit.drop_in, store_drop_in(opened))]
 
 
 def _put(path: Path, text: str) -> Path:

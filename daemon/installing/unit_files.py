@@ -51,6 +51,16 @@ def store_drop_in(store: Path) -> str:
     return f'{_COMMENT_OF_STORE}[Service]\nReadWritePaths="-{_quoted(store)}"\n'
 
 
+def opened_place(store: Path, home: Path) -> Path:
+    """What the fence leaves open for a store: the whole of a disk that is mounted for itself, else the store alone.
+
+    A folder on such a disk would be a mount of its own inside the fence, where `umount` would leave the disk mounted.
+    """
+    whole = store.resolve()
+    top = next(place for place in (whole, *whole.parents) if place.is_mount() or place == place.parent)
+    return store if home.resolve().is_relative_to(top) else top
+
+
 def _filled(line: str, paths: UnitPaths) -> str:
     if line.startswith("#"):
         return line  # the comments explain the words

@@ -331,9 +331,6 @@ def test_doctor_sees_the_unit_and_whether_it_runs_without_a_login(machine: Machi
     rows = found_by_doctor(account)
     assert (rows["service"]["ok"], rows["service"]["message"]) == (True, "the service runs")
     assert (rows["lingering"]["ok"], rows["lingering"]["cure"]) == (True, "")
-    machine.path("/var/lib/systemd/linger/dora").unlink()  # from the next boot on
-    lingering = found_by_doctor(account)["lingering"]
-    assert (lingering["ok"], "loginctl enable-linger" in lingering["cure"]) == (False, True)
     account.systemctl("disable datebook.service")
     rows = found_by_doctor(account)
     assert (rows["service"]["ok"], "disabled" in rows["service"]["message"]) == (False, True)
@@ -344,24 +341,33 @@ def test_doctor_sees_the_unit_and_whether_it_runs_without_a_login(machine: Machi
     machine.run(f"rm -rf {account.state}")  # which the unit makes again, though it may write nothing beside it
     account.systemctl("start datebook.service")
     until(lambda: account.status()["state"] in {"ok", "attention"})
-    account.service("uninstall")
+    # Last: from here on systemd ends what nobody is logged in for.
+    machine.path("/var/lib/systemd/linger/dora").unlink()
+    lingering = found_by_doctor(account)["lingering"]
+    assert (lingering["ok"], "loginctl enable-linger" in lingering["cure"]) == (False, True)
 
 
-def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(account: Account) -> None:
-    store = f"/home/{account.name}/Datebook"
-    make = f"mkdir {store} && mount -t tmpfs -o size=8m disk {store} && chown {account.name} {store}"
-    assert account.machine.run(make).returncode == 0
+@pytest.mark.parametrize("folder", ["", "/work/Datebook"], ids=["which is the store", "with the store in a folder"])
+def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(machine: Machine, url: str, folder: str) -> None:
+    account = Account(machine, f"d{len(folder)}", url)
+    disk = f"/home/{account.name}/disk"
+    make = f"mkdir {disk} && mount -t tmpfs -o size=8m disk {disk} && mkdir -p {disk}{folder}"
+    make += f" && chown -R {account.name} {disk} && ln -s disk{folder} /home/{account.name}/Datebook"
+    assert machine.run(make).returncode == 0
+    config = machine.path(account.config)
+    config.write_text(config.read_text().replace("~/Datebook", f"{disk}{folder}"))
     account.install()
     account.syncs("Anna")
-    account.machine.run(f"mkdir -p /mnt/{account.name}; mount --bind {store} /mnt/{account.name}")
-    until(lambda: account.machine.run(f"umount {store}").returncode == 0)  # not even the unit's fence holds it
+    account.machine.run(f"mkdir -p /mnt/{account.name}; mount --bind {disk} /mnt/{account.name}")
+    until(lambda: account.machine.run(f"umount {disk}").returncode == 0)  # not even the unit's fence holds it
     mounts = account.machine.run(f"cat /proc/{account.shown('MainPID')}/mountinfo").stdout
-    assert f" {store} " not in mounts
+    assert disk not in mounts
     until(lambda: account.status()["state"] == "attention")
-    assert "mount it again" in account.status()["store"]["missing"]["cure"]
+    assert "mount " in account.status()["store"]["missing"]["cure"].lower()
     assert account.titles() == ["Call Anna"]
-    assert account.machine.run(f"mount --bind /mnt/{account.name} {store}").returncode == 0
+    assert account.machine.run(f"mount --bind /mnt/{account.name} {disk}").returncode == 0
     account.syncs("Boris")
     assert account.titles() == ["Call Anna", "Call Boris"]
     account.systemctl(f"stop {account.unit}")
-    assert account.machine.run(f"umount {store} /mnt/{account.name}").returncode == 0
+    assert account.machine.run(f"umount {disk} /mnt/{account.name}").returncode == 0
+    account.service("uninstall")

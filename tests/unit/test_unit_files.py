@@ -15,6 +15,7 @@ from daemon.installing.unit_files import (
     SYSTEM_UNIT,
     USER_UNIT,
     UnitPaths,
+    opened_place,
     shipped_unit,
     store_drop_in,
     system_unit,
@@ -53,6 +54,13 @@ def test_a_config_of_another_name_and_odd_paths_are_quoted_as_systemd_reads_them
 def test_variables_in_the_command_line_are_none() -> None:
     odd = UnitPaths(PATHS.datebook, PATHS.store, Path("/home/$USER/config.yaml"), Path("/x"))
     assert '--config "/home/$$USER/config.yaml"' in user_unit(shipped_unit(USER_UNIT), odd, namespaces=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it needs a mount that every machine has")
+def test_a_disk_of_its_own_is_left_open_as_a_whole_and_the_home_is_not(tmp_path: Path) -> None:
+    assert opened_place(Path("/proc/self/Datebook"), tmp_path) == Path("/proc")
+    assert opened_place(tmp_path / "Datebook", tmp_path) == tmp_path / "Datebook"
+    assert opened_place(Path("/Datebook"), tmp_path) == Path("/Datebook")
 
 
 def test_a_path_that_would_add_a_line_is_refused() -> None:
