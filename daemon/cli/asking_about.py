@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.order import carry_out
 from daemon.cli.screen import Ink, counted, day_and_time, plain, shortened
 from daemon.cli.shell import Shell
-from daemon.core.plan import State
 
 if TYPE_CHECKING:
     from daemon.cli.register import Commands
@@ -28,6 +27,7 @@ _LOG = "Shows what was done, by whom, before and after; newest first."
 _UNDO = "Takes one entry of the log back, on both sides, before it returns."
 _RESTORE = "Brings a file back from the trash, and its event with it."
 _FILE = "a file of the store"
+_STATES = "synced, waiting, held, conflict, blocked, read_only, ignored, unscheduled or broken"
 
 
 def add_to(commands: Commands) -> None:
@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
     listing.add_argument(
         "--status", metavar="STATUS", help="the activity's own `status`: confirmed, tentative or cancelled"
     )
-    listing.add_argument("--sync", metavar="STATE", help=f"how its sync stands: {', '.join(State)}")
+    listing.add_argument("--sync", metavar="STATE", help=f"how its sync stands: {_STATES}")
     listing.add_argument("--from", metavar="DATE", help="that begin on this day or later")
     listing.add_argument("--to", metavar="DATE", help="that begin on this day or before")
     listing.add_argument("--done", action="store_true", help="that are done")

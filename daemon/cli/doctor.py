@@ -10,11 +10,11 @@ from daemon.cli.accounts import known, show_findings
 from daemon.cli.screen import Ink, plain, progress_bar
 from daemon.cli.shell import Exit, Shell
 from daemon.core.errors import UsageError
-from daemon.core.store import Finding
 
 if TYPE_CHECKING:
     from config.schema import Config
     from daemon.cli.register import Commands
+    from daemon.core.store import Finding
 
 _HELP = """\
 Tests login, rights, calendars, clocks, zone data, the store's folder, the journal and the service, and says
@@ -82,6 +82,7 @@ def _accounts(args: argparse.Namespace, config: Config, shell: Shell) -> dict[st
     """The accounts, tested by the running daemon, whose secrets may be its own; without one, here."""
     from daemon.control import ControlLost, NoDaemon, Request
     from daemon.control import ask as ask_daemon
+    from daemon.core.store import Finding
 
     wish = {"account": args.account or "", "write_test": args.write_test, "guest": args.guest or ""}
     with progress_bar() as progress:

@@ -12,6 +12,7 @@ import pytest
 
 from daemon.cli import register
 from daemon.cli.screen import age, plain, shortened, width
+from daemon.core.plan import State
 
 COMMAND = [sys.executable, "-m", "daemon"]
 
@@ -39,6 +40,11 @@ def test_the_help_names_every_command_and_the_exit_codes():
     for command in commands():
         assert f"\n    {command} " in text
     assert "Exit codes" in text
+
+
+def test_the_help_of_list_names_every_state_of_a_sync():
+    text = datebook("list", "--help").stdout
+    assert [state for state in State if state not in text] == []
 
 
 def test_the_version_is_told():
