@@ -168,6 +168,52 @@ def test_a_series_with_exceptions_made_in_the_web_is_one_file(person, persona):
     assert "EXDATE;TZID=Europe/Helsinki:20280126T100000" in body
 
 
+OVERRIDE = (
+    "BEGIN:VEVENT\nUID:weekly-1\nDTSTAMP:20261101T000000Z\nRECURRENCE-ID;TZID=Europe/Helsinki:{day}T103000\n"
+    "DTSTART;TZID=Europe/Helsinki:{day}T{hour}3000\nDTEND;TZID=Europe/Helsinki:{day}T{hour}4500\nSUMMARY:{title}\n"
+    "{more}END:VEVENT\n"
+)
+
+
+def test_what_is_done_in_the_web_to_single_days_of_a_series_comes_into_its_one_file(person, persona):
+    person.write("weekly.yaml", WEEKLY + "uid: weekly-1\n")
+    person.sync()
+    moved = OVERRIDE.format(day="20271201", hour="15", title="Weekly at three", more="")
+    cancelled = OVERRIDE.format(day="20271208", hour="10", title="Weekly", more="STATUS:CANCELLED\n")
+    person.in_web("weekly-1", "END:VCALENDAR", f"{moved}{cancelled}END:VCALENDAR")
+    person.sync()
+    text = person.read("weekly.yaml")
+    assert "Weekly at three" in text
+    assert "2027-12-08" in text
+    deleted = "EXDATE;TZID=Europe/Helsinki:20271215T103000\n"
+    person.in_web("weekly-1", "RRULE:FREQ=WEEKLY", f"{deleted}RRULE:FREQ=WEEKLY")
+    person.sync()
+    assert "2027-12-15" in person.read("weekly.yaml")
+    assert person.files() == ["weekly.yaml"]
+    person.edit("weekly.yaml", "subject: Weekly\n", "subject: Weekly review\n")
+    person.sync()
+    body = person.events()["weekly-1"]
+    for kept in ("SUMMARY:Weekly at three", "EXDATE;TZID=Europe/Helsinki:20271215T103000", "SUMMARY:Weekly review"):
+        assert kept in body
+    days = len(re.findall("RECURRENCE-ID", body)) + len(re.findall("EXDATE", body))
+    assert days == 3
+    before = person.read("weekly.yaml")
+    person.sync()
+    assert person.read("weekly.yaml") == before
+
+
+def test_a_single_day_of_somebody_elses_series_is_one_file(person, persona):
+    lone = OVERRIDE.format(day="20271201", hour="15", title="Only this day", more="").replace("weekly-1", "theirs-1")
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//Google Inc//Google Calendar 70.9054//EN\n{lone}END:VCALENDAR\n"
+    persona.web(text.replace("\n", "\r\n").encode())
+    person.sync()
+    [path] = person.files()
+    assert "Only this day" in person.read(path)
+    person.sync()
+    assert person.files() == [path]
+    assert list(person.events()) == ["theirs-1"]
+
+
 def test_a_series_that_is_split_in_the_web_is_two_series_and_doubles_no_day(person, persona):
     person.write("weekly.yaml", WEEKLY)
     person.sync()
