@@ -68,6 +68,22 @@ def waits(bench: Bench) -> None:
     bench.new_file()
 
 
+def wrong_type(bench: Bench) -> None:
+    times = {"start": "20271124T120000", "end": "20271124T130000"}
+    bench.person.add_event("Lunch with Anna", uid="lunch-1", **times)
+    bench.person.sync()
+
+
+def braked(bench: Bench) -> None:
+    bench.person.store.mkdir(exist_ok=True)
+    for number in range(6):
+        bench.person.write(f"call-{number}.yaml", CALL.replace("Anna", f"Anna {number}"))
+    bench.person.sync()
+    for path in bench.person.store.glob("call-*.yaml"):
+        path.unlink()
+    bench.person.sync()
+
+
 def in_the_past(bench: Bench) -> None:
     bench.config("since: all", "since: now")
     bench.person.sync()
@@ -99,8 +115,10 @@ TROUBLES: dict[str, Callable[[Bench], None]] = {
     "The wrong calendar": wrong_calendar,
     "The wrong direction": wrong_direction,
     "The type is not sent": type_not_sent,
+    "Incoming events have the wrong type": wrong_type,
     "It existed before the calendar was connected": from_before,
     "It waits for your word": waits,
+    "Much was removed or edited at once": braked,
     "It is in the past": in_the_past,
     "It has no date": lambda bench: bench.new_file("subject: Call Anna\n"),
     "An activity shows as private": private,
@@ -112,6 +130,25 @@ TROUBLES: dict[str, Callable[[Bench], None]] = {
 }
 # It takes a systemd to show: tests/integration/test_systemd.py.
 ELSEWHERE = {"The daemon stops when I log out"}
+
+
+# What goes wrong with a CRM's calendar sync, as such products' own help pages have it, and where this page answers.
+ASKED = {
+    "it wants rights that an administrator has to grant": "The permissions were not granted",
+    "two-factor login takes no password": "The login is refused (two-factor login, app passwords)",
+    "is it the provider or my login": "The service is out of reach",
+    "the wrong calendar was chosen": "The wrong calendar",
+    "it goes one way only": "The wrong direction",
+    "this type does not go out": "The type is not sent",
+    "every incoming event is a meeting": "Incoming events have the wrong type",
+    "only what is new or to come is synced": "It existed before the calendar was connected",
+    "the event is over": "It is in the past",
+    "it has no due date": "It has no date",
+    "it is missing from a filtered list": "It is hidden by a filter",
+    "it shows as private": "An activity shows as private",
+    "stop the sync and add the account again": "Disconnect and connect again",
+    "nothing is synced at all": "Nothing happens at all",
+}
 
 
 @pytest.fixture
@@ -144,6 +181,10 @@ def said(section: str) -> dict[str, list[str]]:
 def test_every_trouble_of_the_page_is_made_here() -> None:
     assert SECTIONS.keys() == TROUBLES.keys() | ELSEWHERE
     assert all(said(section) for section in TROUBLES)
+
+
+def test_what_people_ask_about_such_a_sync_is_answered_on_the_page() -> None:
+    assert [asked for asked, section in ASKED.items() if section not in SECTIONS] == []
 
 
 @pytest.mark.parametrize("section", TROUBLES)
