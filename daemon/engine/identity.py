@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import PurePosixPath
 
-from daemon.core.errors import StoreError
+from daemon.core.errors import StoreError, Unreadable
 from daemon.core.model import Activity, Field, text_of, when_of
 from daemon.core.store import Folder, Seen, Stamp
 from daemon.journal import Journal
@@ -94,7 +94,7 @@ class Registrar:
         """What the lines of a file that can't be read say of its uid."""
         try:
             raw = self.folder.raw(path)
-        except StoreError:
+        except (StoreError, Unreadable):
             return []
         found = (match[1].strip().strip("'\"") for match in _SAYS_UID.finditer(raw.decode(errors="replace")))
         return [uid for uid in found if uid]

@@ -286,3 +286,13 @@ def test_a_file_of_which_only_a_broken_copy_is_left_is_not_taken_for_deleted(wor
     (world.store / "a.yaml").unlink()
     later(world)
     assert titles(world) == before
+
+
+def test_a_file_that_grew_beyond_all_bounds_is_reported_and_the_rest_goes_on(world: World) -> None:
+    before = titles(world)
+    world.write("a.yaml", world.read("a.yaml") + "# more\n" * 200_000)
+    world.write("huge.yaml", "subject: Huge\n" + "# more\n" * 200_000)
+    world.write("c.yaml", FILE.format(title="Clara"))
+    later(world)
+    assert sorted(titles(world).values()) == ["Anna", "Boris", "Clara"]
+    assert before.items() <= titles(world).items()
