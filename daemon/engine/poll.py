@@ -18,6 +18,8 @@ from daemon.journal.rows import RouteRow, Trouble
 
 _AT_ONCE = 200  # readings in one transaction
 _DOUBTS = 5  # short listings in a row, after which the cursor moves all the same
+_WHOLE = timedelta(days=1)  # so often a calendar is listed whole, whatever its feed says
+_WHOLE_AGAIN = timedelta(hours=6)  # and at most so often because the feed does not tell of our own writes
 _ASK_AGAIN = timedelta(minutes=5)  # the first retry of an id that can't be read; doubled each time
 _ASK_AT_MOST = timedelta(hours=24)
 
@@ -39,6 +41,7 @@ class Poll:
 
     def run(self) -> int:
         """Ask for changes and record them; returns how many items were read. Raises StoreError."""
+        written = self.journal.events.newest_write()
         if self.route.identity != self.store.identity:
             raise Missing(
                 "another calendar stands where this one was",
@@ -53,7 +56,16 @@ class Poll:
             self.progress(len(readings))
         if self._is_believed(changes):
             self.journal.set_route(self.route.name, cursor=changes.cursor)
+        if changes.complete:
+            self.journal.set_meta(listed_mark(self.route.name), str(self.clock.now().timestamp()))
+        if self.journal.get_meta(self._told) != str(written):
+            self.journal.set_meta(self._told, str(written))
         return self.read
+
+    @property
+    def _told(self) -> str:
+        """Up to which entry of the log the feed has told of what was written."""
+        return f"told of {self.route.name}"
 
     def _is_believed(self, changes: Changes) -> bool:
         """Whether the cursor may move. A whole listing that leaves out what is there may hide what is new, too.
@@ -68,10 +80,27 @@ class Poll:
         return self.proven or doubts + 1 >= _DOUBTS
 
     def _changes(self) -> Changes:
+        """What changed; now and then everything, for a server that was restored knows nothing of what it lost."""
+        if self._is_whole_due(_WHOLE):
+            return self.store.changes(None)
         try:
-            return self.store.changes(self.route.cursor)
+            changes = self.store.changes(self.route.cursor)
         except CursorExpired:
             return self.store.changes(None)
+        if changes.complete or self._tells_of_our_writes(changes) or not self._is_whole_due(_WHOLE_AGAIN):
+            return changes
+        return self.store.changes(None)
+
+    def _is_whole_due(self, every: timedelta) -> bool:
+        last = float(self.journal.get_meta(listed_mark(self.route.name)) or 0)
+        return not 0 <= self.clock.now().timestamp() - last < every.total_seconds()
+
+    def _tells_of_our_writes(self, changes: Changes) -> bool:
+        """What was written after a cursor is news to it (RFC 6578 section 3.5), save where the server lost it since."""
+        told = int(self.journal.get_meta(self._told) or 0)
+        with self.journal.turn():
+            ours = self.journal.events.written_after(self.route.name, told)
+        return ours <= {ref.id for ref in changes.items} | {item.ref.id for item in changes.seen} | {*changes.gone}
 
     def _is_news(self, item: Seen) -> bool:
         """Whether an item that the feed delivered whole is not what is known already."""
@@ -139,6 +168,11 @@ class Poll:
         trouble = Trouble(code, what, cure, attempts, (now + wait).timestamp(), since)
         version = reading.version or self.wanted.get(reading.id, "")
         self.journal.quarantine.put_unreadable(self.route.name, reading.id, version, trouble)
+
+
+def listed_mark(route: str) -> str:
+    """Under which key the journal keeps when a calendar was last listed whole; "0": it is to be now."""
+    return f"listed whole {route}"
 
 
 def _raise_if_down(readings: Sequence[Reading]) -> None:

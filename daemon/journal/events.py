@@ -116,6 +116,21 @@ class Events:
             ],
         )
 
+    def newest_write(self) -> int:
+        """The last entry of the log: what is done from here on has a higher number."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()[0])
+
+    def written_after(self, route: str, entry: int) -> set[str]:
+        """The ids of the events that were written by us after an entry of the log, and were there when last read."""
+        rows = self._db.execute(
+            """SELECT events.remote FROM history
+            JOIN events ON events.uid = history.uid AND events.route = history.route
+            WHERE history.id > ? AND history.route = ? AND history.side = 'calendar'
+            AND history.action IN ('create', 'update') AND NOT events.gone""",
+            (entry, route),
+        )
+        return {row[0] for row in rows}
+
     def gone(self, route: str, remote: str) -> None:
         """Reading that very id said that it is not there."""
         self._db.execute(

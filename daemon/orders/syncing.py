@@ -10,6 +10,7 @@ from daemon.app import App
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core import verdicts
 from daemon.core.errors import SyncError
+from daemon.engine.poll import listed_mark
 from daemon.journal.files import load_verdict
 from daemon.loop.reports import trouble_of
 from daemon.passes import Synced
@@ -24,6 +25,9 @@ def sync(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     """One pass over every route, or those named; waits out the grace of deletions."""
     names = args.get("calendars")
     routes = [str(name) for name in names] if isinstance(names, list) and names else list(app.config.routes)
+    if args.get("full"):
+        for route in routes:
+            app.journal.set_meta(listed_mark(route), "0")
     results = sync_routes(app, routes, progress, full=bool(args.get("full")))
     return reply_of(app, results)
 

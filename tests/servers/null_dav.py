@@ -4,6 +4,7 @@
 speaks discovery, PROPFIND, sync-collection (RFC 6578), calendar-multiget and conditional PUT and DELETE.
 Beside that, for tests and benches: `GET /.stats` counts what it served since `POST /.reset`, and says when
 the last PUT came in (`put_at_ns`, the monotonic clock);
+`POST /.backup` and `/.restore` take it back to a moment, sync tokens and all;
 `POST /.expire` forgets every sync token given out so far; `POST /.latency` takes seconds as its body.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
 import json
 import re
 import secrets
@@ -115,6 +117,7 @@ class Server:
 
     def __init__(self, *, page: int = PAGE) -> None:
         self.calendars = {"work": Collection("work", "Work")}
+        self.saved: dict[str, Collection] = {}
         self.page = page
         self.latency = 0.0
         self.counts: dict[str, int] = {}
@@ -216,6 +219,10 @@ class Server:
                     calendar.secret = secrets.token_hex(4)
             case "/.latency":
                 self.latency = float(request.body)
+            case "/.backup":
+                self.saved = copy.deepcopy(self.calendars)
+            case "/.restore":  # to the very tokens and ETags that were given out then
+                self.calendars = copy.deepcopy(self.saved)
             case "/.seed":
                 self.seed(int(request.body))
             case _:
