@@ -30,6 +30,14 @@ from daemon.core.store import Failed, Gone, Reading, Ref, Seen
 _BATCH = 10
 
 
+def _title(event: Element) -> str:
+    """What a report calls an event; nothing of a private one."""
+    if (event.findtext(f"{T}Sensitivity") or "Normal") != "Normal":
+        return "a private event"
+    subject = event.findtext(f"{T}Subject")
+    return f'"{subject}"' if subject else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """An item with its exceptions, as elements and as values."""
@@ -117,7 +125,7 @@ class Reader:
         except NotFound:
             return Failed(item, Unavailable("it changed while it was read", store=self.name, uncertain=False))
         except Unreadable as error:
-            return Failed(item, error)
+            return Failed(item, error, title=_title(found))
         except (Unavailable, SignInNeeded, Forbidden, Missing):
             raise
         except StoreError as error:
@@ -125,7 +133,7 @@ class Reader:
         except ValueError as error:
             # No text of the error: it may hold what stands in the event.
             odd = Unreadable(f"the event is not as EWS says ({type(error).__name__})", code="odd_event")
-            return Failed(item, odd)
+            return Failed(item, odd, title=_title(found))
 
     def _seen(self, whole: Whole) -> Seen:
         master = whole.series.master

@@ -37,6 +37,16 @@ _OF_ALL = (Unavailable, SignInNeeded, Missing)
 Found = Json | StoreError
 
 
+def _title(event: Found) -> str:
+    """What a report calls an event; nothing of a private one."""
+    if isinstance(event, StoreError):
+        return ""
+    if event.get("sensitivity", "normal") != "normal":
+        return "a private event"
+    subject = event.get("subject")
+    return f'"{subject}"' if isinstance(subject, str) and subject else ""
+
+
 @dataclass(slots=True)
 class Reader:
     """Reads events of one calendar. `moved` holds ids of which the feed said that they left it."""
@@ -128,7 +138,7 @@ class Reader:
         except NotFound:
             return self._gone(item)
         except Unreadable as error:
-            return Failed(item, error)
+            return Failed(item, error, title=_title(event))
         except _OF_ALL:
             raise
         except StoreError as error:
@@ -136,7 +146,7 @@ class Reader:
         except (ValueError, TypeError) as error:
             # No text of the error: it may hold what stands in the event.
             odd = Unreadable(f"the event is not as Graph says ({type(error).__name__})", code="odd_event")
-            return Failed(item, odd)
+            return Failed(item, odd, title=_title(event))
 
     def _whole(self, event: Json, exceptions: Sequence[Found]) -> Whole:
         for each in exceptions:

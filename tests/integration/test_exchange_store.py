@@ -189,6 +189,7 @@ def test_one_item_that_can_not_be_understood_does_not_hide_its_neighbours(ews, s
     readings = list(store.read(ids))
     assert [type(reading) for reading in readings] == [Seen, Seen, Failed, Seen, Seen]
     assert isinstance(readings[2].error, Unreadable)
+    assert readings[2].title == '"Event"'
 
 
 def test_an_item_that_vanishes_between_the_feed_and_the_reading_is_gone(store, hand):

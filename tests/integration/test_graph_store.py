@@ -265,6 +265,7 @@ def test_one_event_that_can_not_be_understood_does_not_hide_its_neighbours(graph
     readings = list(store.read(ids))
     assert [type(reading) for reading in readings] == [Seen, Seen, Failed, Seen, Seen]
     assert isinstance(readings[2].error, Unreadable)
+    assert readings[2].title == '"Event"'
 
 
 def test_an_event_that_the_service_refuses_to_give_is_failed_and_not_gone(graph, store, hand):
