@@ -99,7 +99,7 @@ def perform(operation: str, url: str, folder: Path, number: int) -> float:
     """Do one operation; the CPU seconds of the work, without the start of the process."""
     floor = Floor(url)
     token = floor.token()
-    files = sorted(folder.glob("*.ics"))[:number] if "upload" in operation or operation == "changes" else []
+    files = sorted(folder.glob("*.ics"))[:number] if "upload" in operation or operation in {"changes", "read"} else []
     start = time.process_time()
     match operation:
         case "upload":
@@ -115,7 +115,7 @@ def perform(operation: str, url: str, folder: Path, number: int) -> float:
             floor.changes(token)
         case "read":
             floor.changes(token)
-            floor.read([f"{floor.path}{file.name}".encode() for file in sorted(folder.glob("*.ics"))[:number]], folder)
+            floor.read([f"{floor.path}{file.name}".encode() for file in files], folder)
         case "changes":
             floor.upload(files)
             floor.changes(token)
