@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from daemon.core.errors import SecretNeeded
@@ -14,18 +15,23 @@ _one_call = threading.Lock()  # many back ends take one call at a time
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
+
+
 def from_keyring(call: Callable[[], Answer], cure: str, *, patience: float = PATIENCE) -> Answer:
     """What a call of the keyring library gives; raises SecretNeeded with the cure for whatever goes wrong in it.
 
     A keyring that asks its user for a password answers when they do: that is not waited for.
     """
-    answer: Future[Answer] = Future()
+    answers: SimpleQueue[Answer | _Failed] = SimpleQueue()
 
     def work() -> None:
         try:
-            answer.set_result(call())
-        except Exception as error:  # noqa: BLE001  back ends raise what their libraries do; translated below
-            answer.set_exception(error)
+            answers.put(call())
+        except BaseException as error:  # noqa: BLE001  back ends raise what their libraries do; said by who asked
+            answers.put(_Failed(error))
         finally:
             _one_call.release()
 
@@ -33,13 +39,12 @@ def from_keyring(call: Callable[[], Answer], cure: str, *, patience: float = PAT
         raise _waiting(patience, cure)
     threading.Thread(target=work, name="keyring", daemon=True).start()
     try:
-        return answer.result(patience)
-    except TimeoutError:
-        if answer.done():
-            raise _unusable(answer.exception(), cure) from None
+        answer = answers.get(timeout=patience)
+    except Empty:
         raise _waiting(patience, cure) from None
-    except Exception as error:  # noqa: BLE001  see above
-        raise _unusable(error, cure) from None
+    if isinstance(answer, _Failed):
+        raise _unusable(answer.error, cure)
+    return answer
 
 
 def _waiting(patience: float, cure: str) -> SecretNeeded:
@@ -48,7 +53,7 @@ def _waiting(patience: float, cure: str) -> SecretNeeded:
     )
 
 
-def _unusable(error: BaseException | None, cure: str) -> SecretNeeded:
+def _unusable(error: BaseException, cure: str) -> SecretNeeded:
     from keyring.errors import KeyringLocked, NoKeyringError, PasswordSetError  # noqa: PLC0415  looks for back ends
 
     match error:
