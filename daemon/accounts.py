@@ -139,6 +139,11 @@ def tokens_for(config: AccountConfig, places: Places, clock: Clock) -> TokenSour
     return tokens_of(config, places, client_secret(config, secret_of, places), clock.now)
 
 
+def silence_of(config: AccountConfig, places: Places) -> Silence:
+    """What is proven of an account's server and its mails."""
+    return Silence(places.state / "servers.json", f"{config.user} {config.url}")
+
+
 def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
     config: AccountConfig,
     places: Places,
@@ -150,7 +155,7 @@ def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
 ) -> Account:
     from adapters.dav.caldav_account import CalDavAccount
 
-    silence = Silence(config, places)
+    silence = silence_of(config, places)
     return CalDavAccount(
         config.url,
         config.user,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.places import Places
-from config.schema import AccountConfig
 from daemon.known_servers import KnownServers
 
 _PROVEN = "mails no guest with SCHEDULE-AGENT=CLIENT"
@@ -16,29 +14,25 @@ _PROVEN = "mails no guest with SCHEDULE-AGENT=CLIENT"
 class Silence:
     """What `doctor --write-test` has shown of one account's server, in this process or another."""
 
-    account: AccountConfig
-    places: Places
+    path: Path
+    account: str
     _seen: tuple[int, int] | None = None
     _known: bool = False
 
     def is_proven(self) -> bool:
         """Whether it was shown, and nothing else since."""
-        now = _stamp(self._path)
+        now = _stamp(self.path)
         if now != self._seen:
-            self._seen, self._known = now, KnownServers(self._path).recall(self._key) == _PROVEN
+            self._seen, self._known = now, KnownServers(self.path).recall(self._key) == _PROVEN
         return self._known
 
     def keep(self, *, proven: bool) -> None:
         """Remember what was shown now."""
-        KnownServers(self._path).keep(self._key, _PROVEN if proven else "")
-
-    @property
-    def _path(self) -> Path:
-        return self.places.state / "servers.json"
+        KnownServers(self.path).keep(self._key, _PROVEN if proven else "")
 
     @property
     def _key(self) -> str:
-        return f"silence {self.account.user} {self.account.url}"
+        return f"silence {self.account}"
 
 
 def _stamp(path: Path) -> tuple[int, int]:

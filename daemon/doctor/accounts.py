@@ -8,14 +8,13 @@ from contextlib import closing
 
 from config.places import Places
 from config.schema import Config
-from daemon.accounts import open_account
+from daemon.accounts import open_account, silence_of
 from daemon.clock import Clock
 from daemon.core.errors import ConfigError, DatebookError, StoreError
 from daemon.core.policy import Direction, Route
 from daemon.core.store import Account, Finding
 from daemon.doctor.rehearsal import Rehearsal
 from daemon.doctor.silent_guest import NOBODY, Scheduling, SilentGuest
-from daemon.silence import Silence
 
 
 def of_account(  # noqa: PLR0913  what is tested, with what, all by name
@@ -41,7 +40,7 @@ def of_account(  # noqa: PLR0913  what is tested, with what, all by name
         for route in (one for one in config.routes.values() if one.account == name):
             yield from _of_calendar(account, route, zone, clock, guest if write_test else None, shown)
         if shown:
-            Silence(config.accounts[name], places).keep(proven=all(shown))
+            silence_of(config.accounts[name], places).keep(proven=all(shown))
 
 
 def _of_calendar(  # noqa: PLR0913, PLR0917  what is tested, with what
