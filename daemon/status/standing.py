@@ -76,35 +76,40 @@ def standing(
             *_event_problems(journal, routes),
             *map(_folder_problem, folder_problems),
         )
-        shown_routes = {**{name: route for name, route in routes.items() if name not in away}, **away}
-        links = {name: journal.events.count(name) for name in shown_routes}
-        last = {name: row.last_success for name in shown_routes if (row := journal.route(name))}
-        waiting = journal.events.waiting()
-        going = _going(tally, journal.files.unsettled_by_route())
+        calendars = _calendars(journal, {**routes, **away}, tally, conflicts, holds)
+    off = {name: replace(calendars[name], state=CalendarState.DISCONNECTED, held=None) for name in away}
+    return Standing(_store(tally, broken, store), {**calendars, **off}, problems, conflicts)
+
+
+def _calendars(
+    journal: Journal,
+    routes: Mapping[str, Route],
+    tally: _Tally,
+    conflicts: Iterable[OpenConflict],
+    holds: Iterable[HoldRow],
+) -> dict[str, CalendarStatus]:
+    """Each route, with the state that the journal alone can tell."""
+    coming, going = journal.events.waiting(), _going(tally, journal.files.unsettled_by_route())
+    moments = {name: row.last_success for name in routes if (row := journal.route(name))}
     states = tally.states
-    calendars = {
+    found = {
         name: CalendarStatus(
             account=route.account,
             direction=route.direction.value,
-            state=CalendarState.DISCONNECTED if name in away else CalendarState.OK,
-            last_sync=instant(moment) if (moment := last.get(name)) is not None else None,
-            linked=links[name],
+            last_sync=instant(moment) if (moment := moments.get(name)) is not None else None,
+            linked=journal.events.count(name),
             pending_out=going[name],
-            pending_in=waiting.get(name, 0),
+            pending_in=coming.get(name, 0),
             conflicts=len({one.file for one in conflicts if one.calendar == name}),
             blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
-            held=_held([hold for hold in holds if hold.route == name]) if name not in away else None,
+            held=_held([hold for hold in holds if hold.route == name]),
         )
-        for name, route in shown_routes.items()
+        for name, route in routes.items()
     }
-    calendars = {name: replace(one, state=_state(one)) for name, one in calendars.items()}
-    return Standing(_store(tally, broken, store), calendars, problems, conflicts)
+    return {name: replace(one, state=_state(one)) for name, one in found.items()}
 
 
 def _state(one: CalendarStatus) -> CalendarState:
-    """What the journal alone says of a route that is not disconnected."""
-    if one.state is not CalendarState.OK:
-        return one.state
     if one.held:
         return CalendarState.HELD
     return CalendarState.ATTENTION if one.conflicts or one.blocked else CalendarState.OK
