@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.core.model import Activity
+from daemon.core.store import Stamp
 from daemon.journal import Journal
 from daemon.upkeep import Upkeep
 from tests.servers.world import HandClock
@@ -30,7 +32,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def remember(journal: Journal, clock: HandClock, days_ago: int, many: int = 1, raw: bytes = b"") -> None:
     at = (clock.now() - timedelta(days=days_ago)).timestamp()
-    row = (at, "work", None, "call.yaml", "uid", "file", "update", "user", "edited", "{}", "{}", raw)
+    row = (at, "work", None, "call.yaml", "uid", "file", "update", "user", "edited", "{}", "{}", raw, 0)
     with journal.turn():
         journal.history.add([row] * many)
 
@@ -86,3 +88,19 @@ def test_a_journal_that_was_damaged_long_ago_goes_too(journal: Journal, clock: H
         os.utime(path, (moment, moment))
     Upkeep(journal, clock, KEEP).run_if_due()
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_removed_file_is_kept_as_long_as_the_log_tells_of_it(journal: Journal, clock: HandClock) -> None:
+    for uid in ("uid", "untold"):
+        with journal.turn():
+            stamp, activity = Stamp(1, 1, 1, 1), Activity(uid, {})
+            file = journal.files.add(uid, f"{uid}.yaml", stamp, "digest", activity, clock.now().timestamp())
+            journal.copies.keep(file, b"# as it was\n")
+            journal.files.forget(file)
+    remember(journal, clock, days_ago=1)
+    assert Upkeep(journal, clock, KEEP).run_if_due()
+    with journal.turn():
+        kept = journal.copies.removed("uid")
+        assert journal.copies.removed("untold") is None
+    assert kept is not None
+    assert (kept.path, kept.raw) == ("uid.yaml", b"# as it was\n")
