@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -69,6 +70,7 @@ def main() -> int:
         options.radicale = max(options.sizes) > _SLOW
     _HOME.mkdir(exist_ok=True)
     keep_runs_apart(_HOME)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # and not without clearing up
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=_HOME))
     start = time.monotonic()
     try:
