@@ -273,7 +273,7 @@ class Engine:
         if decider.situation.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
         mine = Recaster(self.around.closet, self.journal, self.clock, decider.situation)
-        applied = applier.run(mine.run(units))
+        applied = applier.finish(mine.run(units))
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None
         return applied

@@ -7,7 +7,7 @@ the journal, to be settled by asking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar, get_args
@@ -74,10 +74,15 @@ class Applier:
             error = self._make(jobs, self.store)
             if error is not None:
                 break
-        for jobs in _chunks(self._jobs.for_uids(self._nameless()), _BATCH):
-            self._make(jobs, self.folder)
+        self._name({unit.file.id for unit in units if unit.file is not None})
         if error is not None:
             raise error
+        return self.result
+
+    def finish(self, units: Sequence[Unit]) -> Applied:
+        """Carry out the last units, and give their names to all files that lack them. Raises as `run` does."""
+        self.run(units)
+        self._name()
         return self.result
 
     # Without a write -----------------------------------------------------------------------------
@@ -206,12 +211,16 @@ class Applier:
                 self.journal.holds.spend([unit.signature])
         return error
 
-    def _nameless(self) -> list[Unit]:
-        """The files of this route that have a uid in the journal and do not say it yet, those of earlier passes too."""
+    def _name(self, among: Collection[int] | None = None) -> None:
+        """Put the uid into files of this route that have one in the journal and do not say it, from earlier passes too.
+
+        `among` are the rows of files that no unit still waits to write: naming a file changes its version.
+        """
         with self.journal.turn():
             rows = self.journal.files.nameless(self.route)
-        units = [Unit(row, None, Decision(verdicts.SYNCED)) for row in rows]
-        return [unit for unit in units if self.may_name(unit)]
+        units = [Unit(row, None, Decision(verdicts.SYNCED)) for row in rows if among is None or row.id in among]
+        for jobs in _chunks(self._jobs.for_uids([unit for unit in units if self.may_name(unit)]), _BATCH):
+            self._make(jobs, self.folder)
 
 
 def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:
