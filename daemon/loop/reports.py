@@ -173,5 +173,7 @@ def _code(error: SyncError) -> str:
     given = getattr(error, "code", "")
     if given:
         return str(given)
+    if isinstance(error, Unavailable) and error.throttled:
+        return "throttled"
     name = type(error).__name__
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

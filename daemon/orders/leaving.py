@@ -37,6 +37,7 @@ _STATES = {
     "secret_needed": AccountState.SIGNED_OUT,
     "forbidden": AccountState.FORBIDDEN,
     "full": AccountState.HELD,
+    "throttled": AccountState.THROTTLED,
     "missing": AccountState.OK,  # the calendar alone is stopped
 }
 _LASTING = frozenset({CalendarState.STOPPED, CalendarState.WAITING})  # until another pass has gone well

@@ -52,9 +52,14 @@ def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, fu
             results = {name: _rested(result) for name, result in results.items()}
             continue
         due = min((moment for moment in moments if moment is not None), default=None)
-        if not _is_any_in_grace(app) or not _wait_until(app, due):
+        if not (_is_past(app, due) or _is_any_in_grace(app)) or not _wait_until(app, due):
             break
     return results
+
+
+def _is_past(app: App, due: datetime | None) -> bool:
+    """Whether something came in between, such as a save while its file was to be written: it is due at once."""
+    return due is not None and due <= app.clock.now()
 
 
 def _is_any_in_grace(app: App) -> bool:

@@ -650,3 +650,13 @@ def test_what_google_drops_stays_in_the_file_although_its_limit_hides_that_at_fi
         assert person.read("anna.yaml").startswith(text.replace("high", "low"))
         assert len(person.events()) == 1
         person.sync()
+
+
+def test_a_rate_limit_is_told_from_an_outage_when_a_command_leaves_the_status(tmp_path):
+    with GooglePersona() as persona:
+        person = GooglePerson(tmp_path / "me", persona)
+        person.write("anna.yaml", CALL.format(who="Anna"))
+        persona.limit("429")
+        person.run("sync")
+        [account] = person.run("status", "--json").json["accounts"].values()
+        assert (account["state"], account["error"]["code"]) == ("throttled", "throttled")

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.activity import activity_codec
 from daemon.core import errors
-from daemon.core.errors import StoreError
+from daemon.core.errors import StoreError, Unavailable
 from daemon.loop.reports import trouble_of
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,7 @@ def test_every_error_of_a_service_has_a_code() -> None:
     kinds = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, StoreError)]
     codes = {trouble_of(_made(kind)).code for kind in kinds if not kind.__name__.startswith("_")}
     assert codes == FAILING, "scripts know these"
+    assert trouble_of(Unavailable("slow down", throttled=True)).code == "throttled"
 
 
 def _made(kind: type[StoreError]) -> StoreError:
