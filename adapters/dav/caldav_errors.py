@@ -7,13 +7,13 @@ RFC 3744 section 7.1.1 and RFC 6638 section 3.2.4.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import Enum
 
 from adapters.dav.caldav_href import to_id
 from adapters.dav.caldav_xml import conditions_of, is_bare_error
 from adapters.google_calendar.google_errors import CURES, LIMITS, reasons_in
+from adapters.net.retry_after import retry_after
 from adapters.net.transport import Response
 from daemon.core.errors import (
     CursorExpired,
@@ -152,18 +152,6 @@ def conditions_named(response: Response) -> bool:
     return bool(conditions_of(response.body)[0])
 
 
-def retry_after(value: str, now: datetime) -> timedelta | None:
-    """The Retry-After header: seconds or an HTTP date (RFC 9110 section 10.2.3); None when it says nothing."""
-    if value.strip().isdigit():
-        return timedelta(seconds=min(int(value), 7 * 86400))
-    try:
-        until = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(aware - now, timedelta())
-
-
 def _later(  # noqa: PLR0913  see error_of
     response: Response, what: str, *, now: datetime, store: str, ref: str, changing: bool, limited: bool
 ) -> Unavailable:
@@ -173,7 +161,7 @@ def _later(  # noqa: PLR0913  see error_of
         what,
         store=store,
         ref=ref,
-        after=retry_after(response.headers.get("retry-after", ""), now),
+        after=retry_after(response.headers, now),
         throttled=limited or response.status in _THROTTLED,
         uncertain=uncertain,
     )

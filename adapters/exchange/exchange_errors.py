@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum
 
+from adapters.net.retry_after import retry_after
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -150,15 +150,3 @@ def error_of_status(status: int, headers: Mapping[str, str], *, store: str) -> S
             return Full(said, store=store)
     throttled = status in {429, 503}
     return Unavailable(said, store=store, after=retry_after(fields), throttled=throttled, uncertain=status != 429)  # noqa: PLR2004  the status by its number
-
-
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Retry-After in seconds, or as a date measured by the server's own clock (RFC 9110 section 10.2.3)."""
-    text = headers.get("retry-after", "").strip()
-    if text.isdigit():
-        return timedelta(seconds=int(text))
-    try:
-        until = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
-        return None
-    return max(until, timedelta())

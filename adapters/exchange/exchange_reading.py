@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from adapters.exchange.ews_recurrence import Element, T
 from adapters.exchange.ews_requests import get_items
 from adapters.exchange.ews_xml import Answered, item_of, raw_of
-from adapters.exchange.exchange_copies import Copies
 from adapters.exchange.exchange_errors import error_of
 from adapters.exchange.exchange_resume import resume
 from adapters.exchange.exchange_wire import Wire
+from adapters.outlook.outlook_copies import Copies
 from adapters.outlook.outlook_item import OutlookItem, Series
 from adapters.outlook.outlook_properties import PENDING
 from adapters.outlook.outlook_view import Owner, activity_of

@@ -7,11 +7,12 @@ from datetime import date
 from adapters.exchange.ews_recurrence import Element
 from adapters.exchange.ews_requests import delete_item, update_item
 from adapters.exchange.exchange_errors import error_of
-from adapters.exchange.exchange_series import aimed, pending_of, target_of
+from adapters.exchange.exchange_pending import aimed, pending_of
 from adapters.exchange.exchange_wire import Wire
 from adapters.outlook.outlook_fields import recurrence_in
 from adapters.outlook.outlook_item import ItemTarget, OccurrenceTarget, Series
 from adapters.outlook.outlook_properties import PENDING
+from adapters.outlook.outlook_series import target_of
 from adapters.outlook.outlook_view import Owner, item_view, local_day
 from adapters.outlook.recurrence_codec import index_of
 from adapters.outlook.recurrence_pattern import Recurrence

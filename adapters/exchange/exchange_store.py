@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from adapters.exchange.ews_codec import refusal
 from adapters.exchange.ews_recurrence import Element, T
 from adapters.exchange.ews_requests import find_items, sync_items
 from adapters.exchange.ews_xml import Answered, M, item_id_of, item_of
-from adapters.exchange.exchange_copies import Copies
 from adapters.exchange.exchange_errors import error_of
 from adapters.exchange.exchange_reading import Reader
 from adapters.exchange.exchange_wire import Wire
 from adapters.exchange.exchange_writing import Writer
+from adapters.outlook.outlook_codec import refusal
+from adapters.outlook.outlook_copies import Copies
 from adapters.outlook.outlook_item import CalendarFolder, FolderTarget, OutlookItem
 from adapters.outlook.outlook_properties import TOKEN, UID
 from adapters.outlook.outlook_view import Owner

@@ -7,21 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
-from adapters.exchange.ews_codec import create_fields, patch_fields, patched, refusal
 from adapters.exchange.ews_requests import create_item, delete_item, update_item
 from adapters.exchange.ews_xml import Answered, item_id_of, series_of
 from adapters.exchange.exchange_errors import error_of
+from adapters.exchange.exchange_pending import pending_text, requests_of
 from adapters.exchange.exchange_reading import Reader
 from adapters.exchange.exchange_resume import change_occurrence, delete_occurrence, resume
-from adapters.exchange.exchange_series import (
-    Steps,
-    drops_occurrences,
-    pending_text,
-    revives,
-    steps_for_patch,
-    steps_from_nothing,
-)
 from adapters.exchange.exchange_wire import Wire
+from adapters.outlook.outlook_codec import create_fields, patch_fields, patched, refusal
 from adapters.outlook.outlook_fields import Unheld, recurrence_in
 from adapters.outlook.outlook_item import (
     Attendee,
@@ -35,6 +28,13 @@ from adapters.outlook.outlook_item import (
     master_key,
 )
 from adapters.outlook.outlook_properties import EXTRA, PENDING, TOKEN
+from adapters.outlook.outlook_series import (
+    Steps,
+    drops_occurrences,
+    revives,
+    steps_for_patch,
+    steps_from_nothing,
+)
 from adapters.outlook.outlook_view import Owner, activity_of
 from daemon.core.errors import NotFound, Refused, StoreError, VersionMismatch
 from daemon.core.model import Field, View
@@ -138,7 +138,7 @@ class Writer:
         if not steps or recurrence is None:
             return Written(Ref(ref.id) if fields and whole.exceptions else ref)
         name = self._name
-        for day, request in steps.requests(mail=write.notify).items():
+        for day, request in requests_of(steps, mail=write.notify).items():
             change_occurrence(
                 self._wire, whole, recurrence, day, request, owner=self._owner, name=name, mail=write.notify
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from adapters.dav.caldav_errors import retry_after
+from adapters.net.retry_after import retry_after
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -201,4 +201,4 @@ def _about_what(meaning: Meaning, what: str, asked: Asked, store: str, ref: str)
 
 def wait_of(answer: Answer, now: datetime) -> timedelta | None:
     """How long the answer asks us to wait (Retry-After); None: it does not say."""
-    return retry_after(answer.headers.get("retry-after", ""), now)
+    return retry_after(answer.headers, now)

@@ -1,6 +1,6 @@
 """A Graph event read as the Outlook item that it is (pure): the same value that the EWS side reads and decides on.
 
-Graph and EWS are two doors to one mailbox, so what an item means stands in one place: `ews_view` and `ews_codec`.
+Graph and EWS are two doors to one mailbox, so what an item means stands in one place: `adapters.outlook`.
 """
 
 from __future__ import annotations

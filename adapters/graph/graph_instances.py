@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
-from adapters.exchange.exchange_series import exceptions_by_day
 from adapters.graph.graph_client import GraphClient, Json, Request, query, segment
 from adapters.graph.graph_errors import Asked
 from adapters.graph.graph_event import Whole, item_of, mails_somebody
 from adapters.graph.graph_series import Pending, pending_of
 from adapters.outlook.outlook_fields import Unheld, recurrence_in
 from adapters.outlook.outlook_item import ItemKind
+from adapters.outlook.outlook_series import exceptions_by_day
 from adapters.outlook.outlook_view import Owner, item_view, local_day
 from adapters.outlook.recurrence_codec import index_of
 from daemon.core.errors import NotFound, Refused, VersionMismatch

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.exchange.exchange_copies import Copies
 from adapters.graph.graph_batch import BATCH, send_all
 from adapters.graph.graph_client import GraphClient, Json, Request, query
 from adapters.graph.graph_errors import Answer, Asked
 from adapters.graph.graph_event import OUR_PROPERTIES, SELECT, Whole, exception_ids, kind_of, whole_of
 from adapters.graph.graph_instances import path_of, resume
 from adapters.graph.graph_occurrences import with_occurrences
+from adapters.outlook.outlook_copies import Copies
 from adapters.outlook.outlook_item import ItemKind
 from adapters.outlook.outlook_properties import PENDING
 from adapters.outlook.outlook_view import Owner

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from adapters.exchange.exchange_series import Steps
 from adapters.graph.graph_codec import Change, event_json
 from adapters.graph.graph_event import Json, item_of
 from adapters.outlook.outlook_item import OutlookItem
 from adapters.outlook.outlook_properties import PENDING, graph_id
+from adapters.outlook.outlook_series import Steps
 from adapters.outlook.outlook_view import Owner
 from daemon.core.errors import Unreadable
 

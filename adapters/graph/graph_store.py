@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from adapters.exchange.ews_codec import refusal
-from adapters.exchange.exchange_copies import Copies
 from adapters.graph.graph_client import AT_ONCE, GraphClient, Request, query, segment
 from adapters.graph.graph_errors import Asked
 from adapters.graph.graph_event import OUR_PROPERTIES, item_of
@@ -14,6 +12,8 @@ from adapters.graph.graph_feed import Feed
 from adapters.graph.graph_reading import Reader
 from adapters.graph.graph_writing import Writer
 from adapters.net.in_flight import in_flight
+from adapters.outlook.outlook_codec import refusal
+from adapters.outlook.outlook_copies import Copies
 from adapters.outlook.outlook_item import OutlookItem
 from adapters.outlook.outlook_properties import TOKEN, UID, graph_id
 from adapters.outlook.outlook_view import Owner

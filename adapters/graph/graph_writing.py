@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
-from adapters.exchange.ews_codec import create_fields, patch_fields, patched, refusal
-from adapters.exchange.exchange_series import Steps, drops_occurrences, revives, steps_for_patch, steps_from_nothing
 from adapters.graph.graph_client import GraphClient, Json, Request, segment
 from adapters.graph.graph_codec import Change, event_json, new_event
 from adapters.graph.graph_errors import Answer, Asked
@@ -21,9 +19,11 @@ from adapters.graph.graph_event import Whole, changekey_of, etag_of, mails_someb
 from adapters.graph.graph_instances import WOULD_MAIL, carry_out, path_of, resume
 from adapters.graph.graph_reading import Reader
 from adapters.graph.graph_series import Pending, after_write, item_after, pending_for, with_property
+from adapters.outlook.outlook_codec import create_fields, patch_fields, patched, refusal
 from adapters.outlook.outlook_fields import Unheld, recurrence_in
 from adapters.outlook.outlook_item import Fields, OutlookItem, master_key
 from adapters.outlook.outlook_properties import PENDING
+from adapters.outlook.outlook_series import Steps, drops_occurrences, revives, steps_for_patch, steps_from_nothing
 from adapters.outlook.outlook_view import Owner
 from daemon.core.errors import NotFound, Refused, SyncError, Unavailable, VersionMismatch
 from daemon.core.model import Field, Key, View

@@ -1,4 +1,4 @@
-"""An EWS item as an activity: reading (pure). Writing is in ews_codec.
+"""An EWS item as an activity: reading (pure). Writing is in outlook_codec.
 
 What Exchange has no word for, and what it would say in other words, stands in one property of our own, in
 the words of the file: a zone's IANA name, a rule's text, a meeting's URL, a status. Such a word counts only

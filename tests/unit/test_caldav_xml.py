@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dav.caldav_errors import Meaning, meaning_of, retry_after
+from adapters.dav.caldav_errors import Meaning, meaning_of
 from adapters.dav.caldav_href import resource_name, to_href, to_id
 from adapters.dav.caldav_xml import NotXml, conditions_of, is_bare_error, multiget, plain_etag, query, read_multistatus
 
@@ -146,23 +146,6 @@ def test_an_error_that_says_something_is_not_bare(body: bytes) -> None:
 )
 def test_a_precondition_says_more_than_its_status(status: int, condition: str, meaning: Meaning) -> None:
     assert meaning_of(status, frozenset({condition} if condition else ())) is meaning
-
-
-@pytest.mark.parametrize(
-    ("value", "after"),
-    [
-        ("120", timedelta(minutes=2)),
-        ("0", timedelta()),
-        ("Tue, 24 Nov 2026 09:00:30 GMT", timedelta(seconds=30)),
-        ("Mon, 23 Nov 2026 09:00:30 GMT", timedelta()),
-        ("99999999999", timedelta(days=7)),
-        ("soon", None),
-        ("", None),
-        ("-5", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str, after: timedelta | None) -> None:
-    assert retry_after(value, NOW) == after
 
 
 def test_an_etag_loses_its_mark_of_weakness() -> None:

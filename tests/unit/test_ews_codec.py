@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.exchange.ews_codec import create_fields, instance_fields, patch_fields, patched, refusal
+from adapters.outlook.outlook_codec import create_fields, instance_fields, patch_fields, patched, refusal
 from adapters.outlook.outlook_fields import Unheld
 from adapters.outlook.outlook_item import Attendee, Body, Mailbox, Zone
 from adapters.outlook.outlook_properties import EXTRA, TOKEN, UID

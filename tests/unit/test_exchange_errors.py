@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.exchange.exchange_account import ExchangeAccount, refuse_cloud
-from adapters.exchange.exchange_errors import MEANINGS, error_of, error_of_status, retry_after
+from adapters.exchange.exchange_errors import MEANINGS, error_of, error_of_status
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -74,26 +74,6 @@ def test_a_forbidden_mailbox_is_told_about_microsoft365():
     assert isinstance(error, Forbidden)
     assert "EWS is switched off for this mailbox" in str(error)
     assert "service: microsoft365" in error.what_to_do
-
-
-@pytest.mark.parametrize(
-    ("headers", "after"),
-    [
-        ({"retry-after": "120"}, timedelta(seconds=120)),
-        (
-            {"retry-after": "Mon, 23 Nov 2026 10:01:00 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"},
-            timedelta(minutes=1),
-        ),
-        (
-            {"retry-after": "Mon, 23 Nov 2026 09:00:00 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"},
-            timedelta(0),
-        ),
-        ({"retry-after": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after_is_read_in_seconds_and_as_a_date_by_the_servers_clock(headers, after):
-    assert retry_after(headers) == after
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.exchange.ews_codec import create_fields, patch_fields, patched
 from adapters.graph.graph_codec import Change, event_json, new_event
 from adapters.graph.graph_event import OUR_PROPERTIES, SELECT, etag_of, item_of, mails_somebody, moment_of, whole_of
+from adapters.outlook.outlook_codec import create_fields, patch_fields, patched
 from adapters.outlook.outlook_fields import Unheld
 from adapters.outlook.outlook_properties import EXTRA, PROPERTY_SET, graph_id
 from adapters.outlook.outlook_view import Owner

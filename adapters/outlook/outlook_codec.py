@@ -1,4 +1,4 @@
-"""An activity's values as the fields of an EWS item: writing (pure). Reading is in ews_view.
+"""An activity's values as the fields of an EWS item: writing (pure). Reading is in outlook_view.
 
 Only what is asked for is set. Values that Exchange has no field for go into one property of our own.
 """

@@ -1,4 +1,4 @@
-"""Changing a series in steps: EWS takes its master and each occurrence in a request of its own.
+"""Changing a series in steps: Exchange and Graph take its master and each occurrence in a request of its own (pure).
 
 A new pattern or time of the master makes Exchange forget all modified and deleted occurrences. So what is to
 be put back afterwards is written on the master in the same request; whoever reads it there, after a crash
@@ -7,17 +7,12 @@ too, finishes the work before anything else. Every step says what is to be, so r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from lxml import etree
-
-from adapters.exchange.ews_codec import instance_fields
-from adapters.exchange.ews_recurrence import Element, T
-from adapters.exchange.ews_requests import update_item
 from adapters.outlook.html_text import plain
+from adapters.outlook.outlook_codec import instance_fields
 from adapters.outlook.outlook_fields import Unheld, original_day, recurrence_in, skip_days
 from adapters.outlook.outlook_item import (
     Attendee,
@@ -28,7 +23,6 @@ from adapters.outlook.outlook_item import (
     OutlookItem,
     Series,
 )
-from adapters.outlook.outlook_properties import PENDING
 from adapters.outlook.outlook_view import Owner, body_text, local_day
 from adapters.outlook.recurrence_codec import index_of
 from adapters.outlook.recurrence_pattern import Recurrence
@@ -46,14 +40,6 @@ class Steps:
 
     def __bool__(self) -> bool:
         return bool(self.skip or self.change)
-
-    def requests(self, *, mail: bool) -> dict[date, Element]:
-        """The requests that change occurrences; each still lacks which occurrence it is for."""
-        return {
-            day: update_item(OccurrenceTarget("", 0), fields, mail=mail)
-            for day, fields in sorted(self.change.items())
-            if fields
-        }
 
 
 def drops_occurrences(series: Series, fields: Fields) -> bool:
@@ -128,41 +114,6 @@ def target_of(series: Series, recurrence: Recurrence, day: date, owner: Owner) -
     if index is None:
         raise Unheld(f"the series has no instance on {day.isoformat()}, so Exchange can't hold a change to it")
     return OccurrenceTarget(series.master.id, index)
-
-
-# --- what is still to be done, as it stands on the master
-
-
-def pending_text(steps: Steps, *, mail: bool) -> str:
-    """The steps as a text."""
-    change = {day.isoformat(): etree.tostring(each).decode() for day, each in steps.requests(mail=mail).items()}
-    return json.dumps({"skip": sorted(day.isoformat() for day in steps.skip), "change": change}, ensure_ascii=False)
-
-
-def pending_of(item: OutlookItem) -> tuple[frozenset[date], dict[date, Element]]:
-    """The steps that are still to be done on an item: days to leave out, requests by day. Raises ValueError."""
-    said = json.loads(item.properties.get(PENDING) or "{}")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    return (
-        frozenset(map(date.fromisoformat, said.get("skip", ()))),
-        {
-            date.fromisoformat(day): etree.fromstring(text.encode(), parser)
-            for day, text in said.get("change", {}).items()
-        },
-    )
-
-
-def aimed(request: Element, target: ItemTarget | OccurrenceTarget, *, mail: bool) -> Element:
-    """The request for this very occurrence."""
-    change = request.find(f".//{T}ItemChange")
-    if change is None:
-        raise ValueError("no request to update an item")
-    named = update_item(target, {}, mail=mail).find(f".//{T}ItemChange")
-    if named is not None:
-        change.replace(change[0], named[0])
-    sending = "SendToAllAndSaveCopy" if mail else "SendToNone"
-    request.set("SendMeetingInvitationsOrCancellations", sending)
-    return request
 
 
 # --- parts
