@@ -11,7 +11,7 @@ from typing import Protocol
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
-from daemon.orders import asking, carrying, conflicts, doctor, logbook, plans, syncing, undoing
+from daemon.orders import carrying, conflicts, doctor, listing, logbook, plans, syncing, undoing, why
 from daemon.status import Json
 
 Args = Mapping[str, Json]
@@ -32,12 +32,12 @@ ORDERS: Mapping[str, Callable[[App, Args, ProgressSink], Reply]] = {
     "doctor": doctor.doctor,
     "export": carrying.give_out,
     "import": carrying.take_in,
-    "list": asking.list_activities,
+    "list": listing.list_activities,
     "log": logbook.show,
     "plan": plans.plan,
     "resolve": conflicts.resolve,
     "restore": undoing.restore,
     "sync": syncing.sync,
     "undo": undoing.undo,
-    "why": asking.why,
+    "why": why.why,
 }

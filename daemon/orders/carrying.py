@@ -18,7 +18,7 @@ from daemon.core.naming import place
 from daemon.core.policy import Route
 from daemon.core.store import Create, Ref, Remove, Written
 from daemon.journal.rows import FileRow
-from daemon.orders.asking import relative
+from daemon.orders.why import relative
 from daemon.status import Json
 
 _AT_ONCE = 200  # files that are made in one batch

@@ -12,8 +12,8 @@ from daemon.core.model import Base, Blank, Key, Pair, Value
 from daemon.core.plan import Side, blank_or
 from daemon.journal import encoding
 from daemon.journal.rows import ConflictRow
-from daemon.orders.asking import relative
 from daemon.orders.syncing import reply_of, sync_routes
+from daemon.orders.why import relative
 from daemon.status import Json
 from daemon.status.standing import standing
 

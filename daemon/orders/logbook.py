@@ -8,7 +8,7 @@ from daemon.app import App
 from daemon.control import ProgressSink, Reply
 from daemon.journal import encoding
 from daemon.journal.rows import Entry, instant
-from daemon.orders.asking import relative
+from daemon.orders.why import relative
 from daemon.status import Json
 from daemon.status.standing import in_words
 

@@ -1,0 +1,170 @@
+"""`list`: which activities there are, and how many each filter hides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from config.node import instead
+from daemon.app import App
+from daemon.control import ProgressSink, Reply
+from daemon.core.errors import UsageError
+from daemon.core.fields import DEFAULT_TYPE
+from daemon.core.model import AllDay, Field, Status, Timed, When, text_of, when_of
+from daemon.core.model import Key as ModelKey
+from daemon.core.plan import State
+from daemon.journal.rows import FileRow
+from daemon.orders.why import verdict_of
+from daemon.status import Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One activity as `list` sees it."""
+
+    file: FileRow
+    kind: str
+    owner: str
+    done: bool
+    status: str
+    first: date | None
+    text: str
+    state: str
+
+
+def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
+    """The activities that fit the filters, and how many each filter hides."""
+    del progress
+    looked = app.engine.look(None)
+    if looked.error is not None:
+        raise looked.error
+    with app.journal.turn():
+        lines = [_line(app, row) for row in app.journal.files.all() if row.missing is None and row.problem is None]
+    filters = _filters(args)
+    hidden: Counter[str] = Counter()
+    shown: list[Json] = []
+    for line in sorted(lines, key=lambda line: (line.first or date.max, line.file.path)):
+        missed = [name for name, fits in filters if not fits(line)]
+        hidden.update(set(missed))
+        if not missed:
+            shown.append(_shown(line))
+    hints: list[Json] = list(_hints(app, args, {line.kind for line in lines}))
+    return Reply(0, {"activities": shown, "hidden": dict(hidden), "hints": hints})
+
+
+def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]:
+    """What may have been meant by a filter that fits nothing, whatever the activities are."""
+    status, state, kind = (str(args.get(name) or "") for name in ("status", "sync", "type"))
+    if status and status not in set(Status):
+        if status in set(State):
+            yield f"`{status}` says how a sync stands, not an activity's status: give --sync {status}"
+        else:
+            yield f"There is no status `{status}`. {instead(status, list(Status))}"
+    if state and state not in set(State):
+        if state in set(Status):
+            yield f"`{state}` is an activity's own status, not how its sync stands: give --status {state}"
+        else:
+            yield f"There is no state `{state}`. {instead(state, list(State))}"
+    if kind and kind not in {*kinds, *app.config.types}:
+        yield f"There is no type `{kind}`. {instead(kind, app.config.types)}"
+
+
+def _line(app: App, row: FileRow) -> _Line:
+    activity = row.activity
+    when = when_of(activity.view)
+    status = activity.view.get(ModelKey(Field.STATUS), Status.CONFIRMED)
+    return _Line(
+        file=row,
+        kind=text_of(activity.view, Field.TYPE) or DEFAULT_TYPE,
+        owner=(activity.local.owner or app.config.owner).lower(),
+        done=activity.local.done,
+        status=str(status),
+        first=_first(when),
+        state=verdict_of(app, row).state.value,
+        text=" ".join(str(value) for value in activity.view.values() if isinstance(value, str)).casefold(),
+    )
+
+
+def _first(when: When | None) -> date | None:
+    match when:
+        case Timed(start, _, _):
+            return start.date()
+        case AllDay(first, _):
+            return first
+        case None:
+            return None
+
+
+def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
+    """Name and test of each filter that was given; `hidden` counts by these names."""
+    found: list[tuple[str, Callable[[_Line], bool]]] = []
+    owner, kind, status, state, text = (
+        str(args.get(name) or "") for name in ("owner", "type", "status", "sync", "text")
+    )
+    if owner:
+        found.append(("owner", lambda line: line.owner == owner.lower()))
+    if kind:
+        found.append(("type", lambda line: line.kind == kind))
+    if status:
+        found.append(("status", lambda line: line.status == status))
+    if state:
+        found.append(("sync", lambda line: line.state == state))
+    if args.get("done") or args.get("open"):
+        wanted = bool(args.get("done"))
+        found.append(("done", lambda line: line.done is wanted))
+    if text:
+        found.append(("text", lambda line: text.casefold() in line.text))
+    first, last = _day(args.get("from")), _day(args.get("to"))
+    if first or last:
+        found.append(("time", lambda line: _within(line.first, first, last)))
+    return found
+
+
+def _day(value: Json) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise UsageError(f"{value} is not a date.", what_to_do="Write it as 2026-11-24.") from error
+
+
+def _within(day: date | None, first: date | None, last: date | None) -> bool:
+    return day is not None and (first is None or day >= first) and (last is None or day <= last)
+
+
+def _shown(line: _Line) -> Json:
+    activity = line.file.activity
+    when = when_of(activity.view)
+    start, end = _ends(when)
+    return {
+        "file": line.file.path,
+        "uid": line.file.uid,
+        "subject": text_of(activity.view, Field.SUBJECT),
+        "type": line.kind,
+        "start": start,
+        "end": end,
+        "done": line.done,
+        "calendar": line.file.route,
+        "state": line.state,
+    }
+
+
+def _ends(when: When | None) -> tuple[str | None, str | None]:
+    """Start and end; of whole days the first and the last one."""
+    match when:
+        case None:
+            return None, None
+        case AllDay(first, days):
+            return first.isoformat(), date.fromordinal(first.toordinal() + days - 1).isoformat()
+        case Timed():
+            from daemon.core.times import end_of, start_of, zone_info  # noqa: PLC0415  only `list` with dates needs it
+
+            zone = zone_info(when.zone)
+            return _iso(start_of(when, when.zone).astimezone(zone)), _iso(end_of(when, when.zone).astimezone(zone))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
