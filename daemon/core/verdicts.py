@@ -179,6 +179,7 @@ PING_PONG = Verdict(
 )
 
 GRACE = "grace"  # the code of a file that was removed so lately that it may come back
+HELD_BY_EDITOR = "held_by_editor"  # the code of a file that is written when its editor lets go of it
 
 
 def blocked(code: str, reason: str, cure: str) -> Verdict:

@@ -19,6 +19,7 @@ from daemon.core.policy import PrivateEvents, Route
 from daemon.core.privacy import conceal, is_private
 from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
+from daemon.core.verdicts import HELD_BY_EDITOR
 from daemon.engine.apply import Applier
 from daemon.engine.decide import Decider, concerns_the_guard
 from daemon.engine.holds import keep_holds
@@ -29,6 +30,7 @@ from daemon.engine.recasting import Closet, Recaster
 from daemon.engine.settle import Settler
 from daemon.engine.unit import Unit, Unsayable
 from daemon.journal import Journal
+from daemon.journal.files import load_verdict
 from daemon.journal.rows import RouteRow, instant
 from daemon.passes import Looked, Synced
 
@@ -93,6 +95,8 @@ class Engine:
             now = self.clock.now().timestamp()
             with self.journal.turn():
                 self.journal.files.take_due(now)
+                if places is None:
+                    self._try_held_files()
             wake = self.eyes.choose(found.changed)
             with self.journal.turn():
                 due = self.journal.files.next_due()
@@ -103,6 +107,12 @@ class Engine:
             return Looked(error=StoreError(f"the folder can't be read: {error.strerror or error}"))
         again = instant(due) if due is not None else None
         return Looked(wake=wake | waiting, again=again, changed=len(found.changed))
+
+    def _try_held_files(self) -> None:
+        """A look at everything is no hint of one place: editors may have let go of any file that waits for one."""
+        for row in self.journal.files.put_off():
+            if row.verdict is not None and load_verdict(row.verdict).code == HELD_BY_EDITOR:
+                self.journal.files.touch(row.id)
 
     def _follow_orders(self) -> None:
         """Where the config says something else than the last time, everything is decided on anew."""

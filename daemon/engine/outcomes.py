@@ -22,7 +22,7 @@ from daemon.core.model import Activity, Blank, Field, Key, Pair, text_of
 from daemon.core.plan import Side, Verdict
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
-from daemon.core.verdicts import blocked, waiting
+from daemon.core.verdicts import HELD_BY_EDITOR, blocked, waiting
 from daemon.engine.jobs import Job
 from daemon.engine.record import Recorder
 from daemon.engine.unit import Unsayable
@@ -213,7 +213,7 @@ class Outcomes:
     def _wait_for_editor(self, file: FileRow, error: Held, now: datetime) -> None:
         again = now + _HELD_AGAIN
         reason = f"The file is open in {error.by}; it is written when the editor lets go."
-        self._rest(file, waiting("held_by_editor", reason, "Save and close it there."), again)
+        self._rest(file, waiting(HELD_BY_EDITOR, reason, "Save and close it there."), again)
 
     def _rest(self, file: FileRow, verdict: Verdict, again: datetime) -> None:
         self.record.journal.files.judge(file.id, verdict)

@@ -34,7 +34,7 @@ from daemon.status import (
 _NOTHING: Mapping[str, Route] = MappingProxyType({})
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
 _TOLD = frozenset(  # passes by itself, and its user wonders; or is as the direction wants it, and better known
-    {"held_by_editor", verdicts.FILE_REMOVED.code, verdicts.EVENT_REMOVED.code}
+    {verdicts.HELD_BY_EDITOR, verdicts.FILE_REMOVED.code, verdicts.EVENT_REMOVED.code}
 )
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
 NEEDS_NOBODY = frozenset({"replicator_conflict"})
