@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 
 from lxml import etree
 
@@ -10,6 +12,7 @@ from adapters.outlook.recurrence_pattern import WEEK, Kind, Pattern, Recurrence
 
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 
+_V = TypeVar("_V")
 Element = etree._Element  # noqa: SLF001  lxml gives its element type no public name
 
 _WEEK_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -35,7 +38,7 @@ _SET_NAMES = {WEEK: "Day", WEEK[:5]: "Weekday", WEEK[5:]: "WeekendDay"}
 
 
 def read_recurrence(element: Element) -> Recurrence | None:
-    """What the element says; None: it is none of the six patterns."""
+    """What the element says; None: it is none of the six patterns. Raises ValueError for words unknown to EWS."""
     pattern = boundary = None
     for child in element:
         name = etree.QName(child).localname
@@ -55,7 +58,7 @@ def read_recurrence(element: Element) -> Recurrence | None:
 
 
 def _read_pattern(kind: Kind, element: Element) -> Pattern:
-    days = {day for word in _text(element, f"{T}DaysOfWeek").split() for day in _DAY_SETS.get(word) or [_DAYS[word]]}
+    days = {day for word in _text(element, f"{T}DaysOfWeek").split() for day in _days(word)}
     month = _text(element, f"{T}Month")
     index = _text(element, f"{T}DayOfWeekIndex")
     return Pattern(
@@ -65,8 +68,19 @@ def _read_pattern(kind: Kind, element: Element) -> Pattern:
         first_day=_DAYS.get(_text(element, f"{T}FirstDayOfWeek"), "MO"),
         day_of_month=int(_text(element, f"{T}DayOfMonth") or "0"),
         month=_MONTHS.index(month) + 1 if month else 0,
-        index=_INDEXES[index] if index else 0,
+        index=_meant(_INDEXES, index) if index else 0,
     )
+
+
+def _days(word: str) -> Sequence[str]:
+    return _DAY_SETS.get(word) or [_meant(_DAYS, word)]
+
+
+def _meant(words: Mapping[str, _V], word: str) -> _V:
+    """What a word of the schema means. Raises ValueError for a word that it does not know."""
+    if word not in words:
+        raise ValueError("a word that EWS does not know")
+    return words[word]
 
 
 def _day(text: str) -> date:

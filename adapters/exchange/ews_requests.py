@@ -7,6 +7,7 @@ mail may go out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 
 from lxml import etree
 
@@ -29,6 +30,16 @@ from adapters.outlook.recurrence_pattern import Recurrence
 NAMESPACES = {"m": M.strip("{}"), "t": T.strip("{}")}
 PAGE = 512  # the most that SyncFolderItems gives at once
 FIND_PAGE = 250  # the most that FindItem gives at once under a restriction
+
+
+class All(Enum):
+    """What a search looks for when it is no single uid."""
+
+    CARRYING = "items that carry a uid in our property"
+    ITEMS = "all items, for a server that can't be asked for that"
+
+
+Wanted = All | str  # str: the items that carry this uid in our property
 
 # The fields that a write may set, in the order of types.xsd, with the namespace of their FieldURI.
 ORDER = {
@@ -61,8 +72,10 @@ _ASKED = (
     *("calendar:LegacyFreeBusyStatus", "calendar:Location", "calendar:IsMeeting", "calendar:IsCancelled"),
     *("calendar:CalendarItemType", "calendar:MyResponseType", "calendar:Organizer"),
     *("calendar:RequiredAttendees", "calendar:OptionalAttendees", "calendar:Recurrence"),
-    *("calendar:ModifiedOccurrences", "calendar:DeletedOccurrences", "calendar:StartTimeZone"),
+    *("calendar:ModifiedOccurrences", "calendar:DeletedOccurrences"),
+    *("calendar:StartTimeZone", "calendar:EndTimeZone"),
 )
+_MARKS = ("item:DateTimeCreated", "calendar:UID")
 _SINCE_2013 = ("calendar:JoinOnlineMeetingUrl",)
 
 
@@ -96,19 +109,31 @@ def sync_items(folder: FolderTarget, state: str) -> Element:
     return request
 
 
-def find_items(folder: FolderTarget, uid: str | None, offset: int = 0) -> Element:
-    """FindItem: the items that carry this uid in our property; None: that carry any."""
+def get_marks(ids: Sequence[str]) -> Element:
+    """GetItem: whose uid items carry, and which attempt made them; nothing else of them."""
+    request = _request("GetItem")
+    _shape(request, _MARKS, (UID, TOKEN))
+    wanted = _add(request, f"{M}ItemIds")
+    for item in ids:
+        _add(wanted, f"{T}ItemId", Id=item)
+    return request
+
+
+def find_items(folder: FolderTarget, wanted: Wanted, offset: int = 0) -> Element:
+    """FindItem: items with what tells whose uid they carry."""
     request = _request("FindItem", Traversal="Shallow")
-    _shape(request, ("item:DateTimeCreated", "calendar:UID"), (UID, TOKEN))
+    _shape(request, _MARKS, (UID, TOKEN))
     paging = {"MaxEntriesReturned": str(FIND_PAGE), "Offset": str(offset), "BasePoint": "Beginning"}
     _add(request, f"{M}IndexedPageItemView", **paging)
-    restriction = _add(request, f"{M}Restriction")
-    if uid is None:
-        _property(_add(restriction, f"{T}Exists"), UID)
-    else:
-        equal = _add(restriction, f"{T}IsEqualTo")
-        _property(equal, UID)
-        _add(_add(equal, f"{T}FieldURIOrConstant"), f"{T}Constant", Value=uid)
+    match wanted:
+        case All.ITEMS:
+            pass
+        case All.CARRYING:
+            _property(_add(_add(request, f"{M}Restriction"), f"{T}Exists"), UID)
+        case str():
+            equal = _add(_add(request, f"{M}Restriction"), f"{T}IsEqualTo")
+            _property(equal, UID)
+            _add(_add(equal, f"{T}FieldURIOrConstant"), f"{T}Constant", Value=wanted)
     _folder(_add(request, f"{M}ParentFolderIds"), folder)
     return request
 
@@ -209,7 +234,11 @@ def _folder_shape(request: Element) -> None:
 
 
 def _folder(parent: Element, folder: FolderTarget) -> None:
-    _add(parent, f"{T}DistinguishedFolderId" if folder.distinguished else f"{T}FolderId", Id=folder.id)
+    named = _add(parent, f"{T}DistinguishedFolderId" if folder.distinguished else f"{T}FolderId", Id=folder.id)
+    if folder.distinguished and folder.mailbox:
+        mailbox = _add(named, f"{T}Mailbox")
+        _add(mailbox, f"{T}EmailAddress").text = folder.mailbox
+        _add(mailbox, f"{T}RoutingType").text = "SMTP"
 
 
 def _property(parent: Element, name: str) -> Element:

@@ -28,6 +28,10 @@ from adapters.outlook.outlook_properties import PROPERTY_SET
 M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 
 
+# Where the zone of an item stands; the later ones are for servers and items that leave out the first.
+_ZONES = (("StartTimeZone", "Id"), ("StartTimeZoneId", ""), ("MeetingTimeZone", "TimeZoneName"), ("EndTimeZone", "Id"))
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """One response message: the error code ("NoError" where it went well) and what is in it."""
@@ -145,8 +149,13 @@ def _reminder(element: Element) -> int | None:
 
 
 def _zone(element: Element) -> str:
-    found = element.find(f"{T}StartTimeZone")
-    return "" if found is None else found.get("Id", "")
+    """The Windows id of the zone that it begins in, by whichever element names one; "": none does."""
+    for name, attribute in _ZONES:
+        found = element.find(f"{T}{name}")
+        said = "" if found is None else (found.get(attribute) if attribute else found.text) or ""
+        if said:
+            return said
+    return ""
 
 
 def _organizer(element: Element) -> Mailbox | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from adapters.exchange.ews_recurrence import Element, T
 from adapters.exchange.ews_requests import find_folders, get_folder
 from adapters.exchange.ews_xml import Answered, M, folder_of
-from adapters.exchange.exchange_errors import error_of
 from adapters.outlook.outlook_item import CalendarFolder, FolderTarget
 from adapters.outlook.outlook_view import Owner
-from daemon.core.errors import Forbidden, Missing, SignInNeeded, StoreError, Unavailable, UsageError
+from daemon.core.errors import Forbidden, Missing, Refused, SignInNeeded, StoreError, UsageError
 from daemon.core.store import CalendarInfo, Finding
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from adapters.exchange.exchange_wire import Wire
 
 _CLOUD = ("outlook.office365.com", "outlook.office.com", "outlook.com", "outlook.live.com")
-_DEFAULT = FolderTarget("calendar", distinguished=True)
+_DEFAULT = "calendar"
 _NO_ADDRESS = "ask the administrator for the address of EWS and give it as --url"
 _CALENDAR_NOT_THERE = "choose another one (`datebook calendars`), or make it in Outlook"
 
@@ -144,26 +143,35 @@ class ExchangeAccount:
         )
 
     def _default(self) -> CalendarFolder:
-        answer = self._ask(get_folder(_DEFAULT))
+        """The mailbox's own calendar, addressed by its name from then on: some servers know it by that alone."""
+        mine = FolderTarget(_DEFAULT, distinguished=True, mailbox=self._address)
+        try:
+            return self._named(mine)
+        except (Missing, Forbidden, Refused):
+            # The owner's address may be none of this mailbox: the one that belongs to the login is meant.
+            return self._named(replace(mine, mailbox=""))
+
+    def _named(self, target: FolderTarget) -> CalendarFolder:
+        answer = self._ask(get_folder(target))
         found = [folder_of(element) for element in answer.element.iterfind(f"{M}Folders/*")]
         if not found or found[0] is None:
             raise Missing("the mailbox has no calendar", what_to_do=_CALENDAR_NOT_THERE, store=self._name)
-        return found[0]
+        return replace(found[0], named=target)
 
     def _folders(self, default: CalendarFolder) -> list[CalendarFolder]:
-        """The calendars, the mailbox's own one first."""
-        answer = self._ask(find_folders())
+        """The calendars, the mailbox's own one first: that one alone where the server can't list folders."""
+        try:
+            answer = self._ask(find_folders())
+        except (Missing, Forbidden, Refused):
+            return [default]
         found = [folder_of(element) for element in answer.element.iterfind(f"{M}RootFolder/{T}Folders/*")]
         others = [folder for folder in found if folder is not None and folder.id != default.id]
         return [default, *sorted(others, key=lambda folder: folder.name.casefold())]
 
     def _ask(self, request: Element) -> Answered:
-        answers = self._wire.call(request)
-        if not answers:
-            raise Unavailable("Exchange answers nothing", store=self._name, uncertain=False)
-        if not answers[0].ok:
-            raise error_of(answers[0].code, store=self._name, back_off=answers[0].back_off)
-        return answers[0]
+        from adapters.exchange.exchange_search import asked  # noqa: PLC0415  exchangelib: half a second
+
+        return asked(self._wire, request, self._name)
 
 
 def refuse_cloud(url: str) -> None:

@@ -130,7 +130,7 @@ class Reader:
             raise
         except StoreError as error:
             return Failed(item, error)
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             # No text of the error: it may hold what stands in the event.
             odd = Unreadable(f"the event is not as EWS says ({type(error).__name__})", code="odd_event")
             return Failed(item, odd, title=_title(found))

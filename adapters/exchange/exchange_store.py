@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from adapters.exchange.ews_recurrence import Element, T
-from adapters.exchange.ews_requests import find_items, sync_items
-from adapters.exchange.ews_xml import Answered, M, item_id_of, item_of
-from adapters.exchange.exchange_errors import error_of
+from adapters.exchange.ews_requests import get_folder, sync_items
+from adapters.exchange.ews_xml import Answered, M, folder_of, item_id_of
 from adapters.exchange.exchange_reading import Reader
+from adapters.exchange.exchange_search import Search, asked
 from adapters.exchange.exchange_wire import Wire
 from adapters.exchange.exchange_writing import Writer
 from adapters.outlook.outlook_codec import refusal
 from adapters.outlook.outlook_copies import Copies
-from adapters.outlook.outlook_item import CalendarFolder, FolderTarget, OutlookItem
-from adapters.outlook.outlook_properties import TOKEN, UID
+from adapters.outlook.outlook_item import CalendarFolder, OutlookItem
+from adapters.outlook.outlook_properties import TOKEN
 from adapters.outlook.outlook_view import Owner
-from daemon.core.errors import CursorExpired, SyncError, Unavailable
+from daemon.core.errors import CursorExpired, Missing, SyncError, Unavailable
 from daemon.core.model import View
 from daemon.core.store import Capabilities, Changes, Outcome, Reading, Ref, Write
 
@@ -40,11 +40,11 @@ class ExchangeStore:
 
     def __init__(self, wire: Wire, folder: CalendarFolder, owner: Owner, name: str = "") -> None:
         self._wire, self._folder, self._name = wire, folder, name
-        self._target = FolderTarget(folder.id)
         self._last_state = ""
-        self._copies = Copies(lambda: self._carrying(None))
+        self._search = Search(wire, folder.target, name)
+        self._copies = Copies(self._search.all_carrying)
         self._reader = Reader(wire, owner, self._copies, name)
-        self._writer = Writer(wire, self._target, owner, self._reader, self._carrying, name)
+        self._writer = Writer(wire, folder.target, owner, self._reader, self._search.carrying, name)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -57,18 +57,23 @@ class ExchangeStore:
         return f"ews:{self._folder.id}"
 
     def changes(self, cursor: str | None) -> Changes:
-        """Ids and change keys of what changed; a sync state belongs to one folder. Raises CursorExpired."""
+        """Ids and change keys of what changed; a sync state belongs to one folder. Raises CursorExpired, Missing.
+
+        Exchange tells an id once, other servers may tell its older states too, in either order: an id of which
+        more than one is told comes without a version, so that the item itself is looked at.
+        """
         state = "" if cursor is None else self._state(cursor)
-        found: dict[str, str | None] = {}
+        found: dict[str, set[str | None]] = {}
         with self._understood():
+            if cursor is None:
+                self._is_the_same()
             for element, is_there in self._pages(state):
                 item, changekey = item_id_of(element)
-                # The newest comes first; an id that was seen is older news.
-                found.setdefault(item, changekey if is_there else None)
-        gone = [item for item, changekey in found.items() if changekey is None]
+                found.setdefault(item, set()).add(changekey if is_there else None)
+        gone = [item for item, told in found.items() if told == {None}]
         self._copies.forget(gone)
         return Changes(
-            items=[Ref(item, changekey) for item, changekey in found.items() if changekey is not None],
+            items=[Ref(item, _only(told)) for item, told in found.items() if told != {None}],
             gone=[] if cursor is None else gone,
             cursor=json.dumps({"folder": self._folder.id, "state": self._last_state}),
             complete=cursor is None,
@@ -82,7 +87,7 @@ class ExchangeStore:
     def find(self, uid: str, token: str) -> Reading | None:
         """The item that carries this token, else the oldest that carries the uid."""
         with self._understood():
-            carrying = sorted(self._carrying(uid), key=lambda item: _age(item, token))
+            carrying = sorted(self._search.sought(uid), key=lambda item: _age(item, token))
         if not carrying:
             return None
         return next(self._reader.read([carrying[0].id]))
@@ -128,18 +133,20 @@ class ExchangeStore:
     def _pages(self, state: str) -> Iterator[tuple[Element, bool]]:
         """All changes since `state`: what carries the id, and whether the item is there.
 
-        Afterwards `_last_state` is where they end. Whether somebody has read an item is no change.
+        Afterwards `_last_state` is where they end. Whether somebody has read an item is no change, and what
+        is no calendar item (a task, a meeting request that was filed here) is passed over.
         """
         while True:
-            answer = self._ask(sync_items(self._target, state))
+            answer = self._ask(sync_items(self._folder.target, state))
             after = answer.element.findtext(f"{M}SyncState") or ""
             changes = answer.element.find(f"{M}Changes")
             page = [] if changes is None else list(changes)
             for change in page:
+                event = change.find(f"{T}CalendarItem")
                 if change.tag == f"{T}Delete":
                     yield change, False
-                elif change.tag in {f"{T}Create", f"{T}Update"}:
-                    yield change[0], True
+                elif change.tag in {f"{T}Create", f"{T}Update"} and event is not None:
+                    yield event, True
             if not after or (answer.element.findtext(f"{M}IncludesLastItemInRange") or "true").lower() == "true":
                 self._last_state = after
                 return
@@ -147,26 +154,24 @@ class ExchangeStore:
                 raise Unavailable("Exchange's list of changes does not end", store=self._name, uncertain=False)
             state = after
 
-    def _carrying(self, uid: str | None) -> Iterator[OutlookItem]:
-        """The items that carry this uid in our property (None: any), as a search shows them."""
-        offset = 0
-        while True:
-            answer = self._ask(find_items(self._target, uid, offset))
-            root = answer.element.find(f"{M}RootFolder")
-            holder = None if root is None else root.find(f"{T}Items")
-            page = [] if holder is None else list(holder)
-            yield from (found for found in map(item_of, page) if uid is None or found.properties.get(UID) == uid)
-            offset += len(page)
-            if root is None or not page or root.get("IncludesLastItemInRange", "true").lower() == "true":
-                return
+    def _is_the_same(self) -> None:
+        """Raise Missing where the folder of that name is another by now: what it lists would be another calendar."""
+        if self._folder.named is None:
+            return
+        answer = self._ask(get_folder(self._folder.named))
+        now = [folder_of(element) for element in answer.element.iterfind(f"{M}Folders/*")]
+        if not now or now[0] is None or now[0].id != self._folder.id:
+            cure = "look whether it is the right one (`datebook calendars`), then start Datebook anew"
+            raise Missing("the mailbox has another calendar than before", what_to_do=cure, store=self._name)
 
     def _ask(self, request: Element) -> Answered:
-        answers = self._wire.call(request)
-        if not answers:
-            raise Unavailable("Exchange answers nothing", store=self._name, uncertain=False)
-        if not answers[0].ok:
-            raise error_of(answers[0].code, store=self._name, back_off=answers[0].back_off)
-        return answers[0]
+        return asked(self._wire, request, self._name)
+
+
+def _only(told: set[str | None]) -> str:
+    """The one version that is told; "" where there are several."""
+    [first, *others] = told
+    return "" if others or first is None else first
 
 
 def _age(item: OutlookItem, token: str) -> tuple[bool, str, str]:

@@ -36,7 +36,7 @@ from adapters.outlook.outlook_series import (
     steps_from_nothing,
 )
 from adapters.outlook.outlook_view import Owner, activity_of
-from daemon.core.errors import NotFound, Refused, StoreError, VersionMismatch
+from daemon.core.errors import NotFound, Refused, StoreError, Unavailable, VersionMismatch
 from daemon.core.model import Field, View
 from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
@@ -189,8 +189,12 @@ class Writer:
             raise error_of(answer.code, store=self._name, ref=item, back_off=answer.back_off)
 
     def _written(self, answer: Answered, item: str) -> tuple[str, str]:
+        """Id and change key after a write. Raises Unavailable where it went well and they are not told."""
         self._check(answer, item)
-        return item_id_of(answer.items[0])
+        try:
+            return item_id_of(answer.items[0])
+        except (LookupError, ValueError) as error:
+            raise Unavailable("Exchange does not say what it wrote", store=self._name, ref=item) from error
 
 
 def _touches_instances(write: Update) -> bool:

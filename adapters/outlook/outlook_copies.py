@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from adapters.outlook.outlook_item import OutlookItem
 from adapters.outlook.outlook_properties import UID
+from daemon.core.errors import Refused
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -31,8 +33,10 @@ class Copies:
         if not carried:
             return ""
         if not self._loaded:
-            for each in self.load():
-                self._note(each)
+            # Of a service that can't be asked who carries a uid, copies are known once both were read.
+            with suppress(Refused):
+                for each in self.load():
+                    self._note(each)
             self._loaded = True
         self._note(item)
         if self._oldest(carried) == item.id:
@@ -43,6 +47,10 @@ class Copies:
         """Those items are gone: a copy may be the oldest now."""
         for gone in ids:
             self._known.get(self._carried.pop(gone, ""), {}).pop(gone, None)
+
+    def keep(self, ids: Iterable[str]) -> None:
+        """Those items are all that there are: the others went, even if nobody told so."""
+        self.forget(self._carried.keys() - set(ids))
 
     def _note(self, item: OutlookItem) -> None:
         self.forget([item.id])

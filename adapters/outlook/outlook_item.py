@@ -162,17 +162,27 @@ Target = ItemTarget | OccurrenceTarget
 
 @dataclass(frozen=True, slots=True)
 class FolderTarget:
-    """A folder: by its id, or (`distinguished`) by the name that every mailbox has."""
+    """A folder: by its id, or (`distinguished`) by the name that every mailbox has; `mailbox`: in whose."""
 
     id: str
     distinguished: bool = False
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarFolder:
-    """A calendar folder of the mailbox. `can_write` None: the server did not say."""
+    """A calendar folder of the mailbox. `can_write` None: the server did not say.
+
+    `named`: how requests address it where it has a name of its own; None: by its id.
+    """
 
     id: str
     name: str
     can_write: bool | None = None
     can_read: bool = True
+    named: FolderTarget | None = None
+
+    @property
+    def target(self) -> FolderTarget:
+        """How requests address it."""
+        return self.named or FolderTarget(self.id)

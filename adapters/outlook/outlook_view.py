@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from adapters.outlook.html_text import plain, text_of
@@ -18,7 +18,7 @@ from adapters.outlook.outlook_item import Attendee, Body, OutlookItem, Series
 from adapters.outlook.outlook_properties import UID
 from adapters.outlook.recurrence_codec import recurrence_of, rule_of
 from adapters.outlook.recurrence_pattern import EWS, Limits, Recurrence
-from adapters.outlook.windows_zones import iana_zone, same_zone
+from adapters.outlook.windows_zones import iana_zone, same_zone, windows_zone
 from daemon.core.errors import Unreadable
 from daemon.core.fields import effective, equal
 from daemon.core.model import (
@@ -116,10 +116,13 @@ def zone_of(item: OutlookItem, owner: Owner) -> str:
 
     Of the many places that share a Windows zone, the user's own is the likeliest.
     """
-    for name in (extra_of(item).zone, owner.zone):
+    written = extra_of(item).zone
+    if not item.zone_id:  # the service says none: the instant is what counts, and the zone that was written shows it
+        return written if windows_zone(written) else owner.zone
+    for name in (written, owner.zone):
         if name and same_zone(name, item.zone_id):
             return name
-    shown = iana_zone(item.zone_id) if item.zone_id else owner.zone
+    shown = iana_zone(item.zone_id)
     if shown is None and item.is_series:
         raise Unreadable(
             f"a series in a time zone of its own making ({item.zone_id!r}), whose summer time can't be known",
@@ -163,8 +166,9 @@ def same_recurrence(a: Recurrence, b: Recurrence) -> bool:
 def _midnight(moment: datetime, item: OutlookItem, owner: Owner) -> date:
     """The day of a midnight; of an unknown zone: the midnight in UTC that is nearest."""
     zone = iana_zone(item.zone_id) if item.zone_id else owner.zone
-    if zone is not None:
-        return moment.astimezone(ZoneInfo(zone)).date()
+    local = None if zone is None else moment.astimezone(ZoneInfo(zone))
+    if local is not None and (item.zone_id or local.time() == time()):
+        return local.date()
     return (moment + timedelta(hours=12)).date()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from tests.servers.ews_operations import OPERATIONS
 from tests.servers.ews_schema import T
 from tests.servers.ews_server import EwsServer, Trouble, serving
 from tests.servers.ews_worlds import ExchangeHand
@@ -205,3 +206,35 @@ def test_connect_without_an_address_asks_the_mail_domain_and_says_what_to_do_whe
     assert code == 1
     assert "--url" in said
     assert (office.root / "config.yaml").read_text() == before
+
+
+def test_without_searches_edits_travel_and_what_is_not_made_is_named_with_the_reason(
+    office: Office,
+) -> None:
+    office.ews.mailbox.knobs.operations = frozenset(OPERATIONS) - {"FindItem"}
+    second = office.root / "store" / "second.yaml"
+    second.write_text(MEETING.replace("Romashka", "Vasilek"))
+    office.hand.retitle(office.only().id, "Romashka start")
+    office.file.write_text(office.file.read_text().replace("Room 4.02", "Room 5.11"))
+    assert office.sync() == 3
+    assert (office.only().text("Subject"), office.only().text("Location")) == ("Romashka start", "Room 5.11")
+    assert "subject: Romashka start" in office.file.read_text()
+    said = json.loads(office.run("why", str(second), "--json")[1])
+    assert "FindItem" in said["reason"]
+    office.ews.mailbox.knobs.operations = None
+    second.write_text(second.read_text().replace("Room 4.02", "Room 7"))
+    assert office.sync() == 0
+    assert len(office.ews.mailbox.items) == 2
+
+
+def test_a_server_that_loses_the_answer_and_can_not_be_searched_is_named(office: Office) -> None:
+    office.ews.mailbox.knobs.silent_writes = True
+    (office.root / "store" / "second.yaml").write_text(MEETING.replace("Romashka", "Vasilek"))
+    office.sync()
+    office.ews.mailbox.knobs.operations = frozenset(OPERATIONS) - {"FindItem"}
+    code, said = office.run("sync")
+    assert code == 1
+    assert "FindItem" in said
+    office.ews.mailbox.knobs.operations, office.ews.mailbox.knobs.silent_writes = None, False
+    assert office.sync() == 0
+    assert len(office.ews.mailbox.items) == 2

@@ -37,7 +37,7 @@ def item_element(mailbox: Mailbox, item: Item, wanted: Wanted, kind: str = "") -
     """A CalendarItem; `kind` Occurrence or Exception where it is one."""
     kind = kind or ("RecurringMaster" if item.is_series else "Single")
     fields: dict[str, Element] = {"ItemId": item_id(item)}
-    for name in wanted.names:
+    for name in wanted.names - (set() if mailbox.knobs.zones_told else {"StartTimeZone", "EndTimeZone"}):
         found = _field(mailbox, item, name, kind)
         if found is not None:
             fields[name] = found

@@ -27,6 +27,10 @@ class EwsError(Exception):
         self.text = text
 
 
+class Stumble(Exception):
+    """The server's own program breaks on a request."""
+
+
 @dataclass(frozen=True)
 class Mail:
     """One mail that Exchange would have sent, and to whom."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from lxml import etree
 
 from tests.servers.ews_answers import Wanted, item_element, item_id, success, token, untoken
-from tests.servers.ews_kept import Element, EwsError, Item, moment, property_key
+from tests.servers.ews_kept import Element, EwsError, Item, Stumble, moment, property_key
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_schema import M, T
 
@@ -36,11 +36,18 @@ def find_item(mailbox: Mailbox, request: Element, zone: str) -> Iterator[Element
         yield _found(list(_in_view(mailbox, mine, view, wanted)), 0, _MOST_FOUND)
         return
     restriction = request.find(m("Restriction"))
+    if restriction is not None and etree.QName(restriction[0]).localname not in mailbox.knobs.restrictions:
+        if mailbox.knobs.stumbles:
+            raise Stumble
+        raise EwsError("ErrorUnsupportedPathForQuery", "This restriction is unknown here.")
     fitting = [item for item in mine if restriction is None or _fits(item, restriction[0])]
     paging = request.find(m("IndexedPageItemView"))
     offset = 0 if paging is None else int(paging.get("Offset", "0"))
     most = _MOST_FOUND if paging is None else min(_MOST_FOUND, int(paging.get("MaxEntriesReturned", "1000")))
-    yield _found([item_element(mailbox, item, wanted) for item in fitting], offset, most)
+    bare = mailbox.knobs.bare_hits
+    yield _found(
+        [only_id(mailbox, item) if bare else item_element(mailbox, item, wanted) for item in fitting], offset, most
+    )
 
 
 def sync_folder_items(mailbox: Mailbox, request: Element, zone: str) -> Iterator[Element]:
@@ -59,6 +66,10 @@ def sync_folder_items(mailbox: Mailbox, request: Element, zone: str) -> Iterator
     holder = etree.Element(m("Changes"))
     for what, item_name in page:
         _change(mailbox, etree.SubElement(holder, t(what)), what, item_name)
+    if mailbox.knobs.keys_told != "newest":
+        _other_keys(holder, of_each=mailbox.knobs.keys_told == "of each")
+    if mailbox.knobs.crowded:
+        _crowd(holder)
     yield success(
         "SyncFolderItems", _element("SyncState", state), _element("IncludesLastItemInRange", str(last).lower()), holder
     )
@@ -74,8 +85,13 @@ def _element(name: str, text: str) -> Element:
 
 
 def folder_id(mailbox: Mailbox, named: Element) -> str:
+    knobs = mailbox.knobs
     if etree.QName(named).localname == "FolderId":
-        return named.get("Id", "")
+        unknown = knobs.default_by_name and named.get("Id") == mailbox.default
+        return "" if unknown else named.get("Id", "")
+    whose = named.findtext(f"{t('Mailbox')}/{t('EmailAddress')}")
+    if whose not in ({mailbox.address} if knobs.needs_mailbox else {mailbox.address, None}):
+        raise EwsError("ErrorNonExistentMailbox", "No mailbox with such an address.")
     known = {folder.distinguished: folder.id for folder in mailbox.folders.values()}
     return known.get(named.get("Id", ""), named.get("Id", ""))
 
@@ -140,6 +156,9 @@ def _place(mailbox: Mailbox, state: str, folder: str) -> tuple[int, int, int]:
 def _changes(mailbox: Mailbox, folder: str, base: int, upto: int) -> Iterator[tuple[str, str]]:
     """What became of each item between two places of the log, newest first."""
     before = {item for where, item, what in mailbox.log[:base] if where == folder}
+    if mailbox.knobs.told == "oldest first":
+        yield from ((what, item) for where, item, what in mailbox.log[base:upto] if where == folder)
+        return
     last: dict[str, str] = {}
     for where, item, what in mailbox.log[base:upto]:
         if where == folder:
@@ -155,9 +174,31 @@ def _changes(mailbox: Mailbox, folder: str, base: int, upto: int) -> Iterator[tu
             yield "Update", item
 
 
+def _other_keys(changes: Element, *, of_each: bool) -> None:
+    """Change keys in the feed as a server may tell them that has kept one for each state, or none."""
+    for number, change in enumerate(changes):
+        for named in change.iterfind(f"{t('CalendarItem')}/{t('ItemId')}"):
+            key = named.attrib.pop("ChangeKey")
+            if of_each:
+                named.set("ChangeKey", f"{key}{number}")
+
+
+def _crowd(changes: Element) -> None:
+    """What else may lie in a calendar folder, and news that are no change of an item."""
+    for name in ("Task", "MeetingRequest"):
+        other = etree.SubElement(etree.SubElement(changes, t("Create")), t(name))
+        etree.SubElement(other, t("ItemId"), Id=f"{name}=", ChangeKey="AQ==")
+    read = etree.SubElement(changes, t("ReadFlagChange"))
+    etree.SubElement(read, t("ItemId"), Id="MeetingRequest=", ChangeKey="AQ==")
+    etree.SubElement(read, t("IsRead")).text = "true"
+
+
 def _change(mailbox: Mailbox, holder: Element, what: str, item_name: str) -> None:
-    if what == "Delete" or item_name not in mailbox.items:
+    known = dict(mailbox.items)
+    if mailbox.knobs.told == "oldest first":  # the states before a deletion too
+        known |= {item.id: item for item in mailbox.trash}
+    if what == "Delete" or item_name not in known:
         holder.tag = t("Delete")
         etree.SubElement(holder, t("ItemId"), Id=item_name)
         return
-    holder.append(only_id(mailbox, mailbox.items[item_name]))
+    holder.append(only_id(mailbox, known[item_name]))

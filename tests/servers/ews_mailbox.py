@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
 
@@ -29,21 +28,12 @@ from tests.servers.ews_kept import (
     property_key,
     utc,
 )
+from tests.servers.ews_knobs import Knobs
 from tests.servers.ews_schema import T
 
 _OWNED = {"IsMeeting", "IsCancelled", "CalendarItemType", "Organizer", "ModifiedOccurrences", "DeletedOccurrences"}
 _NOT_OF_AN_OCCURRENCE = {"Recurrence", "UID"}
 _MAX_SUBJECT = 255
-
-
-@dataclass
-class Knobs:
-    """How this server behaves where real ones differ."""
-
-    html_bodies: bool = True  # a text body comes back wrapped in HTML
-    bare_recurrence_dates: bool = False  # dates of recurrences without an offset
-    bump_after_write: bool = False  # a write's change key is stale at once: the server touched the item again
-    undo_deletes_on_pattern: bool = True  # a new pattern brings deleted occurrences back
 
 
 class Mailbox:

@@ -45,7 +45,7 @@ def create_item(mailbox: Mailbox, request: Element, zone: str) -> Iterator[Eleme
     for element in request.find(m("Items")):
 
         def make(element: Element = element) -> Element:
-            return success("CreateItem", items(only_id(mailbox, mailbox.create(folder, element, mail, zone))))
+            return success("CreateItem", _wrote(mailbox, mailbox.create(folder, element, mail, zone)))
 
         yield _guarded("CreateItem", make)
 
@@ -61,7 +61,7 @@ def update_item(mailbox: Mailbox, request: Element, zone: str) -> Iterator[Eleme
             conflicts = etree.Element(m("ConflictResults"))
             conflicts.append(leaf("Count", "0"))
             done = _edit(mailbox, change, resolution, mail)
-            answer = success("UpdateItem", items(only_id(mailbox, done)), conflicts)
+            answer = success("UpdateItem", _wrote(mailbox, done), conflicts)
             if mailbox.knobs.bump_after_write and "|" not in done.id:
                 mailbox.bump(done)
             return answer
@@ -102,6 +102,10 @@ OPERATIONS: dict[str, Call] = {
 
 
 # --- parts
+
+
+def _wrote(mailbox: Mailbox, item: Item) -> Element:
+    return items() if mailbox.knobs.silent_writes else items(only_id(mailbox, item))
 
 
 def _guarded(operation: str, act: Callable[[], Element]) -> Element:

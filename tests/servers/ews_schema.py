@@ -130,7 +130,9 @@ MODELS: dict[str, str] = {
     "AnyFolder": "FolderId? ParentFolderId? FolderClass? DisplayName? TotalCount? ChildFolderCount? ExtendedProperty* "
     "ManagedFolderInformation? EffectiveRights? DistinguishedFolderId=Leaf? SharingEffectiveRights? UnreadCount?",
     "m:Changes": "Create=ChangedItem|Update=ChangedItem|Delete=GoneItem|ReadFlagChange*",
-    "ChangedItem": "CalendarItem",
+    "ChangedItem": "CalendarItem|Task=AnyItem|MeetingRequest=AnyItem",
+    "AnyItem": "ItemId",
+    "ReadFlagChange": "ItemId IsRead",
     "GoneItem": "ItemId",
     "m:ConflictResults": "Count",
     "m:MessageXml": "Value*",

@@ -21,7 +21,7 @@ from lxml import etree
 from tests.servers.ews_answers import failure
 from tests.servers.ews_doors import AUTODISCOVER, Directory, NtlmDoor
 from tests.servers.ews_faults import Asked, Fault, Trouble
-from tests.servers.ews_kept import Element, EwsError
+from tests.servers.ews_kept import Element, EwsError, Stumble
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_operations import OPERATIONS
 from tests.servers.ews_schema import M, T, violations
@@ -83,6 +83,9 @@ class EwsServer:
         response = etree.Element(f"{{{M}}}{operation}Response", nsmap={"m": M, "t": T})
         messages = etree.SubElement(response, f"{{{M}}}ResponseMessages")
         with self.mailbox.lock:
+            known = self.mailbox.knobs.operations
+            if known is not None and operation not in known:
+                raise EwsError("ErrorInvalidOperation", "There is no such operation here.")
             try:
                 messages.extend(list(OPERATIONS[operation](self.mailbox, request, zone)))
             except EwsError as error:
@@ -159,6 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
         zone = envelope.find(f".//{{{T}}}TimeZoneDefinition")
         try:
             asked.answer = ews.answer(operation, request, "UTC" if zone is None else zone.get("Id", "UTC"))
+        except Stumble:
+            self._reply(500, b"<html>Oops")
+            return
         except (EwsError, KeyError) as error:
             self._fault(getattr(error, "code", "ErrorInvalidOperation"), str(error))
             return
