@@ -65,6 +65,7 @@ class GraphClient:
     token: Callable[[], str] = field(repr=False)
     clock: Callable[[], datetime]
     name: str = ""
+    batches: bool = True  # the service has $batch, as far as is known
     _gate: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE), repr=False)
 
     def ask(self, request: Request, *, asked: Asked, ref: str = "") -> Json:
@@ -121,7 +122,12 @@ class GraphClient:
             raise SignInNeeded("what the token's source gave is no token", what_to_do="Check `token`.", store=self.name)
         with self._gate:
             response = self.session.request(request.method, url, body, request.headers, bearer_auth(token))
-        return Answer(response.status, response.headers, parsed(response.body))
+        answer = Answer(response.status, response.headers, parsed(response.body))
+        if answer.ok and not answer.body and response.body.strip():
+            # The page of a portal or of a gateway, whatever its status.
+            changing = request.method != "GET"
+            raise Unavailable("what answers is not Microsoft 365", store=self.name, uncertain=changing)
+        return answer
 
 
 def base_of(url: str) -> str:

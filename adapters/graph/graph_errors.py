@@ -40,6 +40,7 @@ class Meaning(Enum):
     SLOWER = "it answers, and asks us to slow down"
     CHANGED = "the item is another version than we said"
     GONE = "that very id does not exist"
+    UNCLEAR = "something is not there, perhaps all of it: a gateway, a wrong address, a mailbox that moves"
     NO_MAILBOX = "there is no mailbox that Graph can reach"
     CURSOR = "the place in the change feed is no longer known"
     NO_RIGHT = "a right or a scope is missing"
@@ -58,8 +59,8 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it is no error."""
-        return self.status < 400  # noqa: PLR2004  where HTTP's errors begin
+        """Whether it was done; a redirect of what changes something is not."""
+        return 200 <= self.status < 300  # noqa: PLR2004  what HTTP calls a success
 
     @property
     def code(self) -> str:
@@ -83,7 +84,7 @@ _CODES: Mapping[Meaning, str] = {
     Meaning.GONE: "ErrorItemNotFound ErrorNonExistentItem ErrorObjectNotFound ErrorCalendarCannotUpdateDeletedItem",
     Meaning.NO_MAILBOX: """
         MailboxNotEnabledForRESTAPI MailboxNotSupportedForRESTAPI MailboxNotFound ErrorNonExistentMailbox
-        RESTAPINotEnabledForComponentSharedMailbox OrganizationFromTenantGuidNotFound""",
+        RESTAPINotEnabledForComponentSharedMailbox OrganizationFromTenantGuidNotFound ErrorInvalidUser""",
     Meaning.CURSOR: """
         SyncStateNotFound syncStateNotFound SyncStateInvalid syncStateInvalid resyncRequired
         ErrorInvalidSyncStateData InvalidDeltaToken""",
@@ -99,11 +100,11 @@ STATUS: Mapping[int, Meaning] = {
     401: Meaning.SIGN_IN,
     402: Meaning.NO_RIGHT,
     403: Meaning.NO_RIGHT,
-    404: Meaning.GONE,
+    404: Meaning.UNCLEAR,
     407: Meaning.SIGN_IN,
     408: Meaning.LATER,
     409: Meaning.CHANGED,
-    410: Meaning.GONE,
+    410: Meaning.UNCLEAR,
     412: Meaning.CHANGED,
     423: Meaning.LATER,
     424: Meaning.LATER,
@@ -151,6 +152,11 @@ def meaning_of(answer: Answer) -> Meaning:
     return STATUS.get(answer.status, Meaning.LATER if late else Meaning.REFUSED)
 
 
+def says_what(answer: Answer) -> bool:
+    """Whether its code tells what is wrong, whatever was asked for beside it."""
+    return answer.code in CODES or answer.code in _REASONS
+
+
 def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
     answer: Answer, *, asked: Asked, changing: bool, now: datetime, store: str, ref: str = ""
 ) -> StoreError:
@@ -187,8 +193,11 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
 def _about_what(meaning: Meaning, what: str, asked: Asked, store: str, ref: str) -> StoreError:
     if meaning is Meaning.GONE and asked is Asked.ITEM:
         return NotFound(what, store=store, ref=ref)
-    if meaning is Meaning.GONE and asked is Asked.FEED:
+    if meaning in {Meaning.GONE, Meaning.UNCLEAR} and asked is Asked.FEED:
         return CursorExpired(what, store=store)
+    if meaning is Meaning.UNCLEAR:
+        words = f"{what}, which does not say what is not there"
+        return Unavailable(words, store=store, ref=ref, uncertain=False)
     if meaning is Meaning.GONE:
         return Missing(f"{what}: the calendar is not there", what_to_do=CALENDAR, store=store)
     if meaning is Meaning.NO_MAILBOX:

@@ -6,7 +6,7 @@ Graph and EWS are two doors to one mailbox, so what an item means stands in one 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ SELECT = (
 OUR_PROPERTIES = (
     "singleValueExtendedProperties($filter=" + " or ".join(f"id eq '{graph_id(name)}'" for name in NAMES) + ")"
 )
+_MORE = "exceptionOccurrences@odata.nextLink"
 BLOB = "its text holds the way into the online meeting, which Microsoft 365 would lose"
 
 _KINDS = {
@@ -150,17 +151,46 @@ def etag_of(event: Json) -> str:
 
 
 def kind_of(event: Json) -> ItemKind:
-    """Whether it is an item of its own, or belongs to a series."""
-    return _KINDS.get(_text(event, "type"), ItemKind.SINGLE)
+    """Whether it is an item of its own, or belongs to a series; where that is not told, its parts tell."""
+    known = _KINDS.get(_text(event, "type"))
+    if known is not None:
+        return known
+    if isinstance(event.get("recurrence"), Mapping):
+        return ItemKind.MASTER
+    # An exception has its own place among those of its series; a mere occurrence is never listed by itself.
+    return ItemKind.EXCEPTION if _text(event, "seriesMasterId") else ItemKind.SINGLE
+
+
+def tells_occurrences(event: Json) -> bool:
+    """Whether a master names its exceptions and cancelled occurrences: a key that is not there says nothing."""
+    return all(isinstance(event.get(name), list) for name in ("exceptionOccurrences", "cancelledOccurrences"))
 
 
 def exception_ids(event: Json) -> list[str]:
-    """The ids of the modified occurrences that a master names."""
+    """The ids of the modified occurrences that a master names, if it `tells_occurrences`."""
     return [_text(each, "id") for each in _list(event, "exceptionOccurrences") if isinstance(each, Mapping)]
 
 
-def mails_somebody(event: Json, owner: Owner) -> bool:
-    """Whether a change by us would be mailed: we organise it, and somebody else, or a room, is on it."""
+def more_exceptions(event: Json) -> str:
+    """The link to those exceptions of a master that did not come with it; "": all came."""
+    return _text(event, _MORE)
+
+
+def with_exceptions(event: Json, more: Iterable[object]) -> Json:
+    """A master with further exceptions, which are all then."""
+    said = {name: value for name, value in event.items() if name != _MORE}
+    return {**said, "exceptionOccurrences": [*_list(event, "exceptionOccurrences"), *more]}
+
+
+def mails_somebody(event: Json, owner: Owner, exceptions: Iterable[Json] = ()) -> bool:
+    """Whether a change by us would be mailed: we organise it, and somebody else, or a room, is on it.
+
+    Guests of one instance alone are told of what happens to its series too.
+    """
+    return any(_mails(each, owner) for each in (event, *exceptions))
+
+
+def _mails(event: Json, owner: Owner) -> bool:
     boxes = (_mailbox(each) for each in _list(event, "attendees"))
     others = [box for box in boxes if box is None or box.email.lower() not in {owner.address, owner.also}]
     return event.get("isOrganizer") is not False and bool(others)
@@ -210,17 +240,21 @@ def _properties(event: Json) -> dict[str, str]:
 
 
 def _time(said: object, midnights: ZoneInfo | None) -> datetime | None:
-    """A dateTimeTimeZone as an instant in UTC; of a whole day (`midnights`) only the date counts."""
+    """A dateTimeTimeZone as an instant in UTC; of a whole day only the date counts, in its zone (`midnights`)."""
     if not isinstance(said, Mapping) or not _text(said, "dateTime"):
         return None
     text, zone = _text(said, "dateTime"), _text(said, "timeZone") or "UTC"
     wall = datetime.fromisoformat(text[:19])
-    if midnights is not None:
+    if midnights is not None and wall.time() == time():
         return datetime.combine(wall.date(), time(), midnights).astimezone(UTC)
     name = zone if is_iana(zone) else iana_zone(zone)
     if name is None:
         raise Unreadable(f"a time in a zone that is not known ({zone!r})", code="unknown_zone")
-    return wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    moment = wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    if midnights is None:
+        return moment
+    # A midnight of another zone, told in the zone that was asked for.
+    return datetime.combine(moment.astimezone(midnights).date(), time(), midnights).astimezone(UTC)
 
 
 def _original(event: Json, master: Json | None, midnights: ZoneInfo) -> datetime | None:

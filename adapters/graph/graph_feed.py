@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from adapters.graph.graph_client import GraphClient, Json, Request, query, segment
-from adapters.graph.graph_errors import CODES, Asked, Meaning
+from adapters.graph.graph_errors import Asked
 from adapters.graph.graph_event import changekey_of
 from daemon.core.errors import CursorExpired, Unavailable
 from daemon.core.store import Changes, Ref
@@ -22,7 +22,7 @@ from daemon.core.store import Changes, Ref
 _PAGE = 200
 _BEFORE, _AFTER = timedelta(days=365), timedelta(days=1455)  # together less than the 1825 days that a view may span
 _ROLL = timedelta(days=92)  # the window moves on after so long
-# What a service answers that has no such feed.
+# What a service answers that has no such feed: a 404 may mean that it took "delta" for the id of an event.
 _NO_FEED = frozenset({400, 404, 405, 501})
 _OF_A_SERIES = frozenset({"occurrence", "exception"})
 
@@ -92,7 +92,7 @@ class Feed:
         answer = self.client.send(request)
         if answer.ok:
             return Kind.EVENTS, self.client.rest_of(answer.body, request, asked=Asked.CALENDAR)
-        if answer.status not in _NO_FEED or CODES.get(answer.code) is Meaning.GONE:
+        if answer.status not in _NO_FEED:
             raise self.client.error(answer, request, asked=Asked.CALENDAR)
         return Kind.VIEW, self.client.pages(self._view(), asked=Asked.CALENDAR)
 
@@ -123,7 +123,7 @@ class Feed:
                     there[str(each.get("seriesMasterId"))] = ""
                 else:
                     # Of two mentions neither is known to be the newer one; a series has exceptions' versions too.
-                    plain = each.get("type") != "seriesMaster" and item not in there
+                    plain = each.get("type") == "singleInstance" and item not in there
                     there[item] = changekey_of(each) if plain else ""
         if not isinstance(link, str) or not link:
             raise Unavailable("Microsoft 365's list of changes does not end", store=self.client.name, uncertain=False)

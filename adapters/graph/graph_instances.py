@@ -52,7 +52,7 @@ def resume(client: GraphClient, whole: Whole, owner: Owner) -> None:
     """
     master = whole.series.master
     steps = pending_of(master)
-    if mails_somebody(whole.event, owner) and not steps.mail:
+    if mails_somebody(whole.event, owner, whole.exceptions) and not steps.mail:
         raise Refused("a change of a series is half done", reason=WOULD_MAIL, store=client.name, ref=master.id)
     recurrence = recurrence_in(item_view(master, owner), owner.limits)
     if recurrence is not None:

@@ -15,13 +15,17 @@ from adapters.graph.graph_instances import instances_between, original_day_of
 from adapters.outlook.outlook_item import ItemKind
 from adapters.outlook.outlook_view import Owner
 from adapters.outlook.recurrence_codec import instances
+from daemon.core.errors import Refused
 
 _AHEAD = timedelta(days=5 * 366)
 _AT_ONCE = timedelta(days=1800)  # a window may not span more than 1825 days
 
 
 def with_occurrences(client: GraphClient, event: Json, owner: Owner) -> Json:
-    """The event with both, from its first day until five years from now; one that is no series as it is."""
+    """The event with both, from its first day until five years from now; one that is no series as it is.
+
+    Raises Refused where the instances do not tell it either.
+    """
     if kind_of(event) is not ItemKind.MASTER:
         return event
     whole = whole_of(event, [], owner)
@@ -32,8 +36,12 @@ def with_occurrences(client: GraphClient, event: Json, owner: Owner) -> Json:
     wanted = list(takewhile(lambda day: day <= horizon, instances(recurrence)))
     if not wanted:
         return event
-    found = {original_day_of(each, whole, owner): each for each in _between(client, whole, wanted[0], wanted[-1])}
+    listed = list(_between(client, whole, wanted[0], wanted[-1]))
     master = whole.series.master.id
+    if not all(each.get("type") for each in listed):
+        reason = "the service does not tell which instances of the series differ from it"
+        raise Refused("instances without their type", reason=reason, store=client.name, ref=master)
+    found = {original_day_of(each, whole, owner): each for each in listed}
     return {
         **event,
         "exceptionOccurrences": [{"id": each["id"]} for each in found.values() if _is_exception(each)],

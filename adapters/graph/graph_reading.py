@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.graph.graph_batch import BATCH, send_all
-from adapters.graph.graph_client import GraphClient, Json, Request, query
-from adapters.graph.graph_errors import Answer, Asked
-from adapters.graph.graph_event import OUR_PROPERTIES, SELECT, Whole, exception_ids, kind_of, whole_of
+from adapters.graph.graph_client import GraphClient, Json, Request, query, segment
+from adapters.graph.graph_errors import Answer, Asked, Meaning, meaning_of, says_what
+from adapters.graph.graph_event import (
+    OUR_PROPERTIES,
+    SELECT,
+    Whole,
+    exception_ids,
+    kind_of,
+    more_exceptions,
+    tells_occurrences,
+    whole_of,
+    with_exceptions,
+)
 from adapters.graph.graph_instances import path_of, resume
 from adapters.graph.graph_occurrences import with_occurrences
 from adapters.outlook.outlook_copies import Copies
@@ -16,9 +27,9 @@ from adapters.outlook.outlook_item import ItemKind
 from adapters.outlook.outlook_properties import PENDING
 from adapters.outlook.outlook_view import Owner
 from daemon.core.errors import (
-    Forbidden,
     Missing,
     NotFound,
+    Refused,
     SignInNeeded,
     StoreError,
     Unavailable,
@@ -29,8 +40,10 @@ from daemon.core.store import Failed, Gone, Reading, Ref, Seen
 
 _EVENT = query(select=",".join(SELECT), expand=f"{OUR_PROPERTIES},exceptionOccurrences")
 _ALONE = query(select=",".join(name for name in SELECT if name != "cancelledOccurrences"), expand=OUR_PROPERTIES)
-# How Graph calls a property or an expansion that this cloud does not have.
-_UNKNOWN_OPTION = frozenset({"RequestBroker--ParseUri", "BadRequest", "ErrorInvalidUrlQuery", "ErrorInvalidProperty"})
+# What a cloud answers that does not have a property or an expansion; its codes for that are many.
+_UNKNOWN_OPTION = frozenset({400, 501})
+# What a service answers that can't say in which calendar an event is.
+_NOT_ASKED_SO = frozenset({404, 501})
 # What concerns every item alike is raised, not told of one.
 _OF_ALL = (Unavailable, SignInNeeded, Missing)
 
@@ -77,9 +90,12 @@ class Reader:
         return self._whole(event, exceptions)
 
     def changekey(self, item: str) -> Json:
-        """What tells the version of an event, and whether a change of it would be mailed. Raises NotFound."""
-        select = query(select="id,changeKey,isOrganizer,attendees")
-        return self.client.ask(Request("GET", path_of(item) + select), asked=Asked.ITEM, ref=item)
+        """What tells the version of an event, its kind and its guests. Raises NotFound."""
+        select = query(select="id,changeKey,type,recurrence,isOrganizer,attendees")
+        [found] = self._events([item], select)
+        if isinstance(found, StoreError):
+            raise found
+        return found
 
     def _readings(self, found: Mapping[str, Found], down: list[StoreError]) -> Iterator[Reading]:
         """The exceptions of all series among them are asked for together. What concerns all goes to `down`."""
@@ -94,18 +110,29 @@ class Reader:
 
     def _masters(self, ids: Sequence[str]) -> Iterator[Found]:
         """Events with the ids of their exceptions; from a service that can't tell them, by asking for instances."""
+        answers = list(self._answers(ids, _EVENT if self.names_occurrences else _ALONE))
         if self.names_occurrences:
-            answers = self._answers(ids, _EVENT)
-            if not any(answer.code in _UNKNOWN_OPTION for answer in answers):
-                yield from self._found(ids, answers)
-                return
-            self.names_occurrences = False
-        for each in self._events(ids, _ALONE):
+            self._ask_again(ids, answers)
+        for each in self._found(ids, answers):
             yield each if isinstance(each, StoreError) else self._with_occurrences(each)
 
+    def _ask_again(self, ids: Sequence[str], answers: list[Answer]) -> None:
+        """Put the answers without the options in place of those that do not take them."""
+        refused = [number for number, answer in enumerate(answers) if _takes_no_options(answer)]
+        again = self._answers([ids[number] for number in refused], _ALONE)
+        if not any(answer.ok for answer in answers) and any(answer.ok for answer in again):
+            self.names_occurrences = False
+        for number, answer in zip(refused, again, strict=True):
+            answers[number] = answer
+
     def _with_occurrences(self, event: Json) -> Found:
+        """A master with its exceptions, from its instances where it does not name them all."""
+        if kind_of(event) is not ItemKind.MASTER:
+            return event
         try:
-            return with_occurrences(self.client, event, self.owner)
+            if not tells_occurrences(event):
+                return with_occurrences(self.client, event, self.owner)
+            return with_exceptions(event, self._more_exceptions(event))
         except StoreError as error:
             return error
         except (Unreadable, ValueError):
@@ -118,9 +145,40 @@ class Reader:
         return list(send_all(self.client, [Request("GET", path_of(item) + options) for item in ids]))
 
     def _found(self, ids: Sequence[str], answers: Sequence[Answer]) -> Iterator[Found]:
+        calendar_answers = functools.cache(self._calendar_answers)
         for item, answer in zip(ids, answers, strict=True):
-            asked = Request("GET", path_of(item))
-            yield answer.body if answer.ok else self.client.error(answer, asked, asked=Asked.ITEM, ref=item)
+            if answer.ok and answer.body.get("id"):
+                yield answer.body
+            elif answer.ok:
+                yield Unavailable("an event without its id", store=self.client.name, ref=item, uncertain=False)
+            elif meaning_of(answer) is Meaning.UNCLEAR:
+                yield self._unclear(item, answer, calendar_answers=calendar_answers())
+            else:
+                yield self.client.error(answer, Request("GET", path_of(item)), asked=Asked.ITEM, ref=item)
+
+    def _calendar_answers(self) -> bool:
+        answer = self.client.send(Request("GET", f"/me/calendars/{segment(self.calendar)}{query(select='id')}"))
+        return answer.ok and bool(answer.body.get("id"))
+
+    def _unclear(self, item: str, answer: Answer, *, calendar_answers: bool) -> StoreError:
+        """What it means that something is not there: gone is only what the feed called so, if the calendar answers."""
+        if not calendar_answers:
+            return self.client.error(answer, Request("GET", path_of(item)), asked=Asked.ITEM, ref=item)
+        what = f"Microsoft 365 answered {answer.status} and does not say that the event is gone"
+        if item in self.moved:
+            return NotFound(what, store=self.client.name, ref=item)
+        return Refused(what, reason=what, store=self.client.name, ref=item)
+
+    def _more_exceptions(self, event: Json) -> Iterator[object]:
+        """The further pages of the exceptions that came with their master."""
+        link = more_exceptions(event)
+        if link:
+            request = Request("GET", self.client.path_of(link))
+            for page in self.client.pages(request, asked=Asked.ITEM):
+                found = page.get("value")
+                if not isinstance(found, list):
+                    raise Unavailable("a page without exceptions", store=self.client.name, uncertain=False)
+                yield from found
 
     def _reading(self, item: str, event: Found, exceptions: Sequence[Found]) -> Reading:
         try:
@@ -164,13 +222,16 @@ class Reader:
         """Whether an event of which the feed said that it is gone is in another calendar now."""
         if item not in self.moved:
             return False
-        try:
-            said = self.client.ask(Request("GET", f"{path_of(item)}/calendar{query(select='id')}"), asked=Asked.ITEM)
-        except (NotFound, Forbidden):
-            return False
-        except _OF_ALL:
-            raise
-        except StoreError:
-            return False
-        there = said.get("id")
-        return isinstance(there, str) and there != self.calendar
+        request = Request("GET", f"{path_of(item)}/calendar{query(select='id')}")
+        answer = self.client.send(request)
+        if answer.ok:
+            there = answer.body.get("id")
+            return isinstance(there, str) and there != self.calendar
+        error = self.client.error(answer, request, asked=Asked.ITEM)
+        if isinstance(error, _OF_ALL) and answer.status not in _NOT_ASKED_SO:
+            raise error
+        return False
+
+
+def _takes_no_options(answer: Answer) -> bool:
+    return answer.status in _UNKNOWN_OPTION and not says_what(answer)

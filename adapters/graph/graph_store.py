@@ -22,6 +22,7 @@ from daemon.core.model import View
 from daemon.core.store import Capabilities, Changes, Outcome, Reading, Remove, Write
 
 _PAGE = 100
+_NOT_IMPLEMENTED = 501
 
 CAPABILITIES = Capabilities(
     in_flight=AT_ONCE,
@@ -58,6 +59,8 @@ class GraphStore:
     def changes(self, cursor: str | None) -> Changes:
         """Ids of what changed; a deltaLink belongs to one calendar. Raises CursorExpired."""
         changes = self._feed.changes(cursor)
+        if changes.complete:
+            self._copies.keep(ref.id for ref in changes.items)
         self._copies.forget(changes.gone)
         self._reader.moved |= set(changes.gone)
         self._reader.moved -= {ref.id for ref in changes.items}
@@ -111,8 +114,14 @@ class GraphStore:
     def _filtered(self, condition: str) -> Iterator[OutlookItem]:
         wanted = f"singleValueExtendedProperties/any(ep: ep/id eq '{graph_id(UID)}' and {condition})"
         options = query(filter=wanted, select="id,createdDateTime,iCalUId", expand=OUR_PROPERTIES, top=str(_PAGE))
-        path = f"/me/calendars/{segment(self._calendar)}/events{options}"
-        for page in self._client.pages(Request("GET", path, page=_PAGE), asked=Asked.CALENDAR):
+        request = Request("GET", f"/me/calendars/{segment(self._calendar)}/events{options}", page=_PAGE)
+        answer = self._client.send(request)
+        if answer.status == _NOT_IMPLEMENTED:
+            reason = "the service can't be asked for the event that carries a uid"
+            raise Refused("no filter on extended properties", reason=reason, store=self._client.name)
+        if not answer.ok:
+            raise self._client.error(answer, request, asked=Asked.CALENDAR)
+        for page in self._client.rest_of(answer.body, request, asked=Asked.CALENDAR):
             found = page.get("value")
             for each in found if isinstance(found, list) else ():
                 if isinstance(each, Mapping):

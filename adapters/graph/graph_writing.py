@@ -7,7 +7,7 @@ a meeting that we organise is not touched without one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import assert_never
@@ -15,13 +15,13 @@ from typing import assert_never
 from adapters.graph.graph_client import GraphClient, Json, Request, segment
 from adapters.graph.graph_codec import Change, event_json, new_event
 from adapters.graph.graph_errors import Answer, Asked
-from adapters.graph.graph_event import Whole, changekey_of, etag_of, mails_somebody
+from adapters.graph.graph_event import Whole, changekey_of, etag_of, kind_of, mails_somebody
 from adapters.graph.graph_instances import WOULD_MAIL, carry_out, path_of, resume
 from adapters.graph.graph_reading import Reader
 from adapters.graph.graph_series import Pending, after_write, item_after, pending_for, with_property
 from adapters.outlook.outlook_codec import create_fields, patch_fields, patched, refusal
 from adapters.outlook.outlook_fields import Unheld, recurrence_in
-from adapters.outlook.outlook_item import Fields, OutlookItem, master_key
+from adapters.outlook.outlook_item import Fields, ItemKind, OutlookItem, master_key
 from adapters.outlook.outlook_properties import PENDING
 from adapters.outlook.outlook_series import Steps, drops_occurrences, revives, steps_for_patch, steps_from_nothing
 from adapters.outlook.outlook_view import Owner
@@ -31,6 +31,7 @@ from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
 # What Graph answers where it does not know an IANA name, or thinks that start and end differ in their zones.
 _ZONE_TROUBLE = frozenset({"TimeZoneNotSupportedException", "ErrorInvalidParameter", "ErrorPropertyValidationFailure"})
+_NO_CONTENT = 204
 _NO_RIGHT = 403
 
 
@@ -69,7 +70,7 @@ class Writer:
         fields = create_fields(write, self.owner)
         path = f"/me/calendars/{segment(self.calendar)}/events"
         event = self._set("POST", path, lambda: self._new(write, fields))
-        item = str(event.get("id"))
+        item = str(event["id"])
         if Key(Field.REPEAT) in write.view:
             # It is made, and whoever reads it finishes its steps or tells why not: another one must not be made.
             with suppress(SyncError):
@@ -101,7 +102,7 @@ class Writer:
 
     def _update(self, write: Update) -> Written:
         whole = self._expected(write)
-        self._refuse_mail(whole.event, write.ref.id, notify=write.notify)
+        self._refuse_mail(whole.event, write.ref.id, whole.exceptions, notify=write.notify)
         master, owner = whole.series.master, self.owner
         after = patched(whole.activity(owner).view, write.patch)
         reason = refusal(after, owner.limits) if _is_about_series(write) else ""
@@ -180,6 +181,10 @@ class Writer:
             answer = again if again.ok else answer
         if not answer.ok:
             raise self._refusal(answer, request, event)
+        if not answer.body.get("id") and (event is None or answer.status != _NO_CONTENT):
+            # Accepted (202) is not done, and what else answers so may have kept it from Graph.
+            what = f"Microsoft 365 answered {answer.status} without the event"
+            raise Unavailable(what, store=self.client.name, uncertain=True)
         return answer.body
 
     def _refusal(self, answer: Answer, request: Request, event: Json | None) -> Exception:
@@ -200,15 +205,20 @@ class Writer:
             now = self.reader.changekey(item)
             if changekey_of(now) != master_key(write.ref.version):
                 raise VersionMismatch("it changed since it was read", store=self.client.name, ref=item)
-            self._refuse_mail(now, item, notify=write.notify)
+            if not write.notify:
+                self._refuse_mail(now, item, self._exceptions(now, item), notify=False)
             self.client.ask(Request("DELETE", path_of(item), if_match=etag_of(now)), asked=Asked.ITEM, ref=item)
         except NotFound:
             pass
         return Written(Ref(item), exact=True)
 
-    def _refuse_mail(self, event: Json, item: str, *, notify: bool) -> None:
+    def _exceptions(self, event: Json, item: str) -> Sequence[Json]:
+        """The exceptions of a series: their guests stand on them alone."""
+        return self.reader.whole(item).exceptions if kind_of(event) is ItemKind.MASTER else ()
+
+    def _refuse_mail(self, event: Json, item: str, exceptions: Sequence[Json], *, notify: bool) -> None:
         """The last gate: whatever was decided above, nobody is mailed without an order."""
-        if not notify and mails_somebody(event, self.owner):
+        if not notify and mails_somebody(event, self.owner, exceptions):
             raise Refused("it would mail its guests", reason=WOULD_MAIL, store=self.client.name, ref=item)
 
 

@@ -104,8 +104,8 @@ def event_json(mailbox: Mailbox, event: Event, options: Options) -> Json:
         "createdDateTime": _stamp(event.created), "lastModifiedDateTime": _stamp(event.modified),
         "type": kind_of(event), "seriesMasterId": event.master.id if event.master else None,
         "body": _body(fields["body"], options), "bodyPreview": "", "webLink": "https://outlook.office365.com/",
-        "start": _time(event, "start", options), "end": _time(event, "end", options),
-        "originalStart": _original(event), "hasAttachments": False, "isDraft": False,
+        "start": _time(mailbox, event, "start", options), "end": _time(mailbox, event, "end", options),
+        "originalStart": _original(mailbox, event), "hasAttachments": False, "isDraft": False,
         "originalStartTimeZone": _zone(mailbox, fields["start"]["timeZone"]),
         "originalEndTimeZone": _zone(mailbox, fields["end"]["timeZone"]),
         "onlineMeetingUrl": None,
@@ -120,11 +120,15 @@ def event_json(mailbox: Mailbox, event: Event, options: Options) -> Json:
         ]
         said |= {"singleValueExtendedProperties": held} if held else {}
     if options.exceptions and event.is_series:
-        inner = Options(zone=options.zone)
-        said["exceptionOccurrences"] = [
-            event_json(mailbox, event.exceptions[day], inner) for day in sorted(event.exceptions)
-        ]
-    return {"@odata.etag": event.etag, **said}
+        said["exceptionOccurrences"] = exceptions_json(mailbox, event, options)[: mailbox.knobs.expands]
+    shown = {name: value for name, value in said.items() if name not in mailbox.knobs.omits}
+    return {"@odata.etag": event.etag, **shown}
+
+
+def exceptions_json(mailbox: Mailbox, event: Event, options: Options) -> list[Json]:
+    """The exceptions of a series, in the order of their days."""
+    inner = Options(zone=options.zone)
+    return [event_json(mailbox, event.exceptions[day], inner) for day in sorted(event.exceptions)]
 
 
 def kind_of(event: Event) -> str:
@@ -139,19 +143,19 @@ def _selected(whole: Json, options: Options, form: Mapping[str, Any]) -> Json:
     return {name: value for name, value in whole.items() if name in wanted}
 
 
-def _time(event: Event, name: str, options: Options) -> Json:
+def _time(mailbox: Mailbox, event: Event, name: str, options: Options) -> Json:
     said = event.fields[name]
-    if event.fields["isAllDay"]:
+    if event.fields["isAllDay"] and not mailbox.knobs.shifts_all_day:
         return {"dateTime": f"{said['dateTime'][:10]}T00:00:00.0000000", "timeZone": options.zone}
     moment = datetime.fromisoformat(said["dateTime"][:19]).replace(tzinfo=zone_info(said["timeZone"]))
     wall = moment.astimezone(UTC).astimezone(zone_info(options.zone)).replace(tzinfo=None)
     return {"dateTime": f"{wall.isoformat()}.0000000", "timeZone": options.zone}
 
 
-def _original(event: Event) -> str | None:
+def _original(mailbox: Mailbox, event: Event) -> str | None:
     if event.master is None or event.original is None:
         return None
-    if event.master.fields["isAllDay"]:
+    if event.master.fields["isAllDay"] and not mailbox.knobs.shifts_all_day:
         return _stamp(datetime.combine(event.original, time(), UTC))
     return _stamp(event.master.on(event.original))
 

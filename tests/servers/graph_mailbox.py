@@ -69,6 +69,14 @@ class Knobs:
     at_once: int = 4  # requests of one app for one mailbox
     links_to: str = ""  # nextLink and deltaLink name this address, as behind a gateway
     names_occurrences: bool = True  # exceptionOccurrences and cancelledOccurrences are there
+    omits: frozenset[str] = frozenset()  # properties that no answer shows, whatever was asked for
+    expands: int = 100  # exceptions that come with their master; the others stand behind a nextLink
+    shifts_all_day: bool = False  # whole days are shown in the zone that was asked for too
+    batches: int = 200  # what $batch answers; 200: as it should
+    delta_as_id: bool = False  # "delta" is taken as the id of an event
+    refuses_options: tuple[int, str] = (0, "")  # what is answered to an expansion of exceptions
+    refuses_filter: int = 0  # what is answered to a filter
+    calendars_answer: bool = True
     finds_all: bool = True  # `ne null` in a filter on an extended property
 
 
@@ -115,6 +123,10 @@ class Event:
     @property
     def guests(self) -> tuple[str, ...]:
         return tuple(each["emailAddress"]["address"] for each in self.fields["attendees"])
+
+    @property
+    def all_guests(self) -> tuple[str, ...]:
+        return (*self.guests, *(each for exception in self.exceptions.values() for each in exception.guests))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -216,7 +228,7 @@ class Mailbox:
         self._check_body(body, creating=False)
         if event.master is not None and "recurrence" in body:
             raise GraphError(400, "ErrorInvalidPropertySet", "An occurrence has no recurrence.")
-        before = (deepcopy(event.fields), dict(event.properties), event.guests)
+        before = (deepcopy(event.fields), dict(event.properties), event.all_guests)
         try:
             self._set(event, body)
             self._check(event)
@@ -238,7 +250,9 @@ class Mailbox:
         return event
 
     def delete(self, event: Event, if_match: str = "") -> None:
+        """Delete an event, or leave out an occurrence; guests of one instance alone hear of the end of the series."""
         self._check_version(event, if_match)
+        guests = event.all_guests
         if event.master is not None and event.original is not None:
             event.master.cancelled.add(event.original)
             event.master.exceptions.pop(event.original, None)
@@ -247,7 +261,7 @@ class Mailbox:
             del self.events[event.id]
             self.trash.append(event)
             self._note(event)
-        self._send("cancellation", event, event.guests)
+        self._send("cancellation", event, guests)
 
     def move(self, event: Event, calendar_id: str) -> None:
         """As somebody does by hand: an immutable id stays."""

@@ -13,6 +13,7 @@ from tests.servers.graph_answers import (
     Options,
     calendar_json,
     event_json,
+    exceptions_json,
     kind_of,
     matching,
     options_of,
@@ -57,10 +58,10 @@ def answer(mailbox: Mailbox, call: Call) -> tuple[int, Json]:
                 return 200, {"value": [calendar_json(mailbox, each, options) for each in mailbox.calendars]}
             case "GET", ["me", "calendar"]:
                 return 200, calendar_json(mailbox, mailbox.default, options_of(call.query, call.prefer, CALENDAR))
-            case "GET", ["me", "calendars", calendar, "events", "delta"] if mailbox.knobs.events_delta:
-                return 200, _events_delta(mailbox, call, calendar)
+            case "GET", ["me", "calendars", calendar]:
+                return 200, _calendar(mailbox, call, calendar)
             case "GET", ["me", "calendars", calendar, "events", "delta"]:
-                raise GraphError(400, "BadRequest", "Resource not found for the segment 'delta'.")
+                return 200, _events_delta(mailbox, call, calendar)
             case "GET", ["me", "calendars", calendar, "calendarView", "delta"]:
                 return 200, _view_delta(mailbox, call, calendar)
             case "GET", ["me", "calendars", calendar, "events"]:
@@ -73,13 +74,30 @@ def answer(mailbox: Mailbox, call: Call) -> tuple[int, Json]:
     raise GraphError(400, "BadRequest", f"no such address: {call.method} {call.target}")
 
 
+def _calendar(mailbox: Mailbox, call: Call, calendar: str) -> Json:
+    if not mailbox.knobs.calendars_answer:
+        raise GraphError(404, "", "A gateway's own words.")
+    return calendar_json(mailbox, calendar, options_of(call.query, call.prefer, CALENDAR))
+
+
 def _event(mailbox: Mailbox, call: Call, method: str, event: Event, rest: Sequence[str]) -> tuple[int, Json]:
     if_match = call.headers.get("if-match", "")
     if not mailbox.knobs.names_occurrences and "Occurrences" in str(call.query):
         raise GraphError(400, "RequestBroker--ParseUri", "no such property")
+    status, code = mailbox.knobs.refuses_options
+    if status and "exceptionOccurrences" in call.query.get("$expand", ""):
+        raise GraphError(status, code, "no such property")
     match method, rest:
         case "GET", []:
-            return 200, event_json(mailbox, event, options_of(call.query, call.prefer))
+            options = options_of(call.query, call.prefer)
+            said = event_json(mailbox, event, options)
+            if options.exceptions and len(event.exceptions) > mailbox.knobs.expands:
+                link = f"{call.base}{urlsplit(call.target).path}/exceptionOccurrences?%24skip={mailbox.knobs.expands}"
+                said["exceptionOccurrences@odata.nextLink"] = link
+            return 200, said
+        case "GET", ["exceptionOccurrences"]:
+            options = options_of(call.query, call.prefer)
+            return 200, _page(call, exceptions_json(mailbox, event, options), options)
         case "GET", ["calendar"]:
             return 200, calendar_json(mailbox, event.calendar, options_of(call.query, call.prefer, CALENDAR))
         case "GET", ["instances"]:
@@ -97,6 +115,8 @@ def _event(mailbox: Mailbox, call: Call, method: str, event: Event, rest: Sequen
 
 def _listed(mailbox: Mailbox, call: Call, calendar: str) -> Json:
     mailbox.calendar(calendar)
+    if mailbox.knobs.refuses_filter and "$filter" in call.query:
+        raise GraphError(mailbox.knobs.refuses_filter, "", "no filters")
     options = options_of(call.query, call.prefer)
     found = matching(mailbox, calendar, call.query.get("$filter", ""))
     return _page(call, [event_json(mailbox, each, options) for each in found], options)
@@ -128,6 +148,10 @@ def _window(query: Mapping[str, str]) -> tuple[datetime, datetime]:
 
 
 def _events_delta(mailbox: Mailbox, call: Call, calendar: str) -> Json:
+    if mailbox.knobs.delta_as_id:
+        raise GraphError(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+    if not mailbox.knobs.events_delta:
+        raise GraphError(400, "BadRequest", "Resource not found for the segment 'delta'.")
     if {"$expand", "$filter", "$orderby", "$search"} & call.query.keys():
         raise GraphError(400, "ErrorInvalidUrlQuery", "delta takes no such option")
 

@@ -22,6 +22,7 @@ from tests.servers.graph_mailbox import GraphError, Json, Mailbox
 from tests.servers.graph_routes import Call, answer
 
 BATCH = 20
+_PAGE = "a page of HTML"
 
 
 class Trouble(StrEnum):
@@ -47,6 +48,7 @@ class Fault:
     times: int = 1
     skip: int = 0  # how many fitting requests go well first
     inside: bool = False  # parts of batches alone
+    page: str = ""  # a page of HTML in place of Graph's own words
 
 
 @dataclass
@@ -156,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._carry_out(graph, call, lambda: answer(graph.mailbox, call))
 
     def _batch(self, graph: GraphServer, call: Call) -> tuple[int, Json]:
+        if graph.mailbox.knobs.batches != 200:
+            raise GraphError(graph.mailbox.knobs.batches, "", "no such address")
         requests = call.body["requests"]
         if len(requests) > BATCH or len({each["id"] for each in requests}) != len(requests):
             raise GraphError(400, "BadRequest", "too many requests in a batch, or one id twice")
@@ -195,11 +199,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Lost
         asked.status = fault.status
         after = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        return _error(GraphError(fault.status, fault.code, "As ordered."), after)
+        status, body, headers = _error(GraphError(fault.status, fault.code, "As ordered."), after)
+        return status, {_PAGE: fault.page} if fault.page else body, headers
 
     def _reply(self, status: int, body: Json, headers: dict[str, str]) -> None:
         """Head and body in one write: two would wait for each other's acknowledgement."""
-        said = b"" if status == 204 else json.dumps(body).encode()
+        said = b"" if status == 204 else body[_PAGE].encode() if _PAGE in body else json.dumps(body).encode()
         lines = {"Content-Type": "application/json", "Date": self.date_time_string(), **headers}
         if status != 204:
             lines["Content-Length"] = str(len(said))

@@ -43,6 +43,11 @@ def error(found, asked=Asked.ITEM, *, changing=True):
         (403, "ErrorQuotaExceeded", Asked.ITEM, Full),
         (404, "ErrorItemNotFound", Asked.ITEM, NotFound),
         (404, "ErrorItemNotFound", Asked.CALENDAR, Missing),
+        (404, "", Asked.ITEM, Unavailable),
+        (404, "ResourceNotFound", Asked.ITEM, Unavailable),
+        (404, "ResourceNotFound", Asked.CALENDAR, Unavailable),
+        (404, "ErrorInvalidUser", Asked.ITEM, Missing),
+        (410, "", Asked.ITEM, Unavailable),
         (404, "MailboxNotEnabledForRESTAPI", Asked.CALENDAR, Missing),
         (404, "", Asked.FEED, CursorExpired),
         (409, "ErrorIrresolvableConflict", Asked.ITEM, VersionMismatch),
@@ -78,7 +83,7 @@ def test_no_code_means_two_things():
 
 
 def test_an_unknown_error_means_what_its_status_says():
-    assert type(error(answer(404, "UnknownError"))) is NotFound
+    assert type(error(answer(404, "UnknownError"))) is Unavailable
     assert type(error(answer(401, "UnknownError"))) is SignInNeeded
 
 
