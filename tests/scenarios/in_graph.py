@@ -85,7 +85,10 @@ class GraphHand:
 
     def copy(self, handle: Event) -> Event:
         """What Outlook does with Ctrl+C, Ctrl+V: programs' properties too."""
-        names = ("subject", "start", "end", "body", "location", "categories")
+        names = (
+            *("subject", "start", "end", "isAllDay", "body", "location", "categories", "showAs"),
+            *("isReminderOn", "reminderMinutesBeforeStart"),
+        )
         copied = self.box.create(handle.calendar, {name: deepcopy(handle.fields[name]) for name in names})
         copied.properties = dict(handle.properties)
         return copied
