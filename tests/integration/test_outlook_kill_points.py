@@ -128,15 +128,15 @@ def edited_again_in_the_calendar(stage: Stage) -> set[str]:
 
 
 def test_killed_at_a_request_an_answer_or_a_commit_it_ends_as_if_nothing_had_been(stage: Stage) -> None:
-    ends_as_undisturbed(stage, 24)
+    ends_as_undisturbed(stage, 8)
 
 
 def test_an_edit_of_the_file_between_the_kill_and_the_restart_is_no_conflict(stage: Stage) -> None:
-    second_edits_arrive(stage, edited_again_in_files, 10)
+    second_edits_arrive(stage, edited_again_in_files, 4)
 
 
 def test_an_edit_in_the_calendar_between_the_kill_and_the_restart_is_no_conflict(stage: Stage) -> None:
-    second_edits_arrive(stage, edited_again_in_the_calendar, 10)
+    second_edits_arrive(stage, edited_again_in_the_calendar, 4)
 
 
 @pytest.mark.torture
