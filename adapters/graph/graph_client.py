@@ -123,7 +123,7 @@ class GraphClient:
         with self._gate:
             response = self.session.request(request.method, url, body, request.headers, bearer_auth(token))
         answer = Answer(response.status, response.headers, parsed(response.body))
-        if answer.ok and not answer.body and response.body.strip():
+        if answer.ok and not answer.body and response.body.strip() not in {b"", b"{}"}:
             # The page of a portal or of a gateway, whatever its status.
             changing = request.method != "GET"
             raise Unavailable("what answers is not Microsoft 365", store=self.name, uncertain=changing)

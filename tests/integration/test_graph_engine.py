@@ -240,3 +240,34 @@ def test_an_hour_of_throttling_is_waited_out(graph, world):
     world.clock.pass_by(hours=1)
     world.settle()
     assert only(graph).fields["subject"].startswith("Call Anna")
+
+
+# --- a service that does not answer by the book
+
+PORTAL = "<html><body>Please sign in to the network.</body></html>"
+
+
+@pytest.mark.parametrize("answer", [{"status": 202}, {"status": 200, "page": PORTAL}])
+@pytest.mark.parametrize("trouble", [Trouble.ANSWER, Trouble.ANSWER_AFTER])
+def test_a_new_file_stays_whose_event_was_taken_without_an_id(graph, world, trouble, answer):
+    world.write("call.yaml", CALL)
+    graph.fail(trouble, "POST", "/events", **answer)
+    assert world.pass_()["work"].error is not None
+    assert world.read("call.yaml").startswith(CALL)
+    world.settle()
+    assert only(graph).fields["subject"] == "Call Anna about the renewal"
+    assert world.read("call.yaml").startswith(CALL)
+
+
+@pytest.mark.parametrize("answer", [{"page": PORTAL}, {"code": "ResourceNotFound"}, {"code": "UnknownError"}])
+def test_a_file_stays_whose_event_is_answered_with_a_404_that_does_not_say_gone(graph, world, answer):
+    world.write("call.yaml", CALL)
+    world.settle()
+    by_hand(graph, only(graph), location={"displayName": "Room 5"})
+    graph.fail(Trouble.ANSWER, "GET", "/me/events", status=404, **answer)
+    world.settle()
+    assert world.read("call.yaml").startswith(CALL)
+    by_hand(graph, only(graph), subject="Call Anna")
+    world.settle()
+    assert "subject: Call Anna\n" in world.read("call.yaml")
+    assert "location: Room 5" in world.read("call.yaml")
