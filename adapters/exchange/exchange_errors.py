@@ -146,6 +146,8 @@ def error_of_status(status: int, headers: Mapping[str, str], *, store: str) -> S
         case 301 | 302 | 307 | 308:
             cure = "put the address that the server names into `url`, if it is your server's"
             return Missing(f"{said}: EWS is at another address", what_to_do=cure, store=store)
+        case 501:
+            return Refused(said, reason="this server does not know such a request", store=store)
         case 507:
             return Full(said, store=store)
     throttled = status in {429, 503}

@@ -63,7 +63,7 @@ def test_what_is_refused_says_why_in_words():
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(401, SignInNeeded), (403, Forbidden), (404, Missing), (302, Missing), (429, Unavailable), (500, Unavailable),
-     (502, Unavailable), (503, Unavailable), (507, Full)],
+     (501, Refused), (502, Unavailable), (503, Unavailable), (507, Full)],
 )  # fmt: skip
 def test_an_http_status_means_one_thing(status, kind):
     assert type(error_of_status(status, {}, store="office")) is kind
