@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.servers.person import Person
@@ -71,6 +72,7 @@ def test_what_the_kernel_could_not_tell_because_its_queue_was_full_is_found(pers
         until(lambda: "uid:" in person.read("call.yaml"))
         until(lambda: status(person)["state"] == "ok")
         os.kill(daemon.pid, signal.SIGSTOP)
+        until(lambda: psutil.Process(daemon.pid).status() == psutil.STATUS_STOPPED)
         overflow(person)
         person.edit("call.yaml", "10:30", "11:30")  # of this the queue has no room to tell
         person.write("new/lunch.yaml", CALL.format(who="Boris"))
@@ -79,7 +81,7 @@ def test_what_the_kernel_could_not_tell_because_its_queue_was_full_is_found(pers
         until(lambda: "Call Boris" in person.events())
         person.edit("new/lunch.yaml", "10:30", "12:30")  # the folder that came meanwhile is watched, too
         until(lambda: "T123000" in person.events()["Call Boris"])
-    assert "watch_overflow" in (person.root / "daemon.log").read_text()
+        until(lambda: "watch_overflow" in (person.root / "daemon.log").read_text())
 
 
 def overflow(person: Person) -> None:
