@@ -51,9 +51,10 @@ _CODES: Mapping[Meaning, str] = {
     Meaning.CHANGED: """
         ErrorIrresolvableConflict ErrorInvalidChangeKey ErrorStaleObject ErrorChangeKeyRequired
         ErrorChangeKeyRequiredForWriteOperations ErrorCalendarOccurrenceIsDeletedFromRecurrence
+        ErrorCalendarCannotUpdateDeletedItem
         ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange ErrorCalendarCannotUseIdForRecurringMasterId
         ErrorCalendarCannotUseIdForOccurrenceId""",
-    Meaning.GONE: "ErrorItemNotFound ErrorCalendarCannotUpdateDeletedItem ErrorNonExistentItem",
+    Meaning.GONE: "ErrorItemNotFound",
     Meaning.NO_FOLDER: """
         ErrorFolderNotFound ErrorParentFolderNotFound ErrorSyncFolderNotFound ErrorNonExistentMailbox
         ErrorMissingInformationEmailAddress ErrorInvalidFolderId""",

@@ -138,10 +138,13 @@ class Writer:
         if not steps or recurrence is None:
             return Written(Ref(ref.id) if fields and whole.exceptions else ref)
         name = self._name
-        for day, request in requests_of(steps, mail=write.notify).items():
-            change_occurrence(
-                self._wire, whole, recurrence, day, request, owner=self._owner, name=name, mail=write.notify
-            )
+        try:
+            for day, request in requests_of(steps, mail=write.notify).items():
+                change_occurrence(
+                    self._wire, whole, recurrence, day, request, owner=self._owner, name=name, mail=write.notify
+                )
+        except NotFound as error:  # of one instance: it says nothing of the series
+            raise VersionMismatch("an instance of it is gone", store=name, ref=write.ref.id) from error
         for day in sorted(steps.skip):
             delete_occurrence(self._wire, whole, recurrence, day, name=name, mail=write.notify)
         return Written(Ref(ref.id))

@@ -11,7 +11,7 @@ from lxml import etree
 from adapters.exchange.exchange_account import ExchangeAccount
 from adapters.exchange.exchange_store import ExchangeStore
 from adapters.outlook.outlook_properties import PROPERTY_SET, UID
-from daemon.core.errors import Forbidden, Missing, Refused, Unavailable, Unreadable
+from daemon.core.errors import Forbidden, Missing, Refused, Unavailable, Unreadable, VersionMismatch
 from daemon.core.model import AllDay, Field, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Seen, Update, Written
 from tests.servers.ews_kept import leaf
@@ -249,6 +249,13 @@ def test_no_error_but_that_of_a_missing_item_says_that_it_is_gone(
     assert isinstance(reading, Failed)
     ews.fail(Trouble.ERROR, "GetItem", code="ErrorItemNotFound")
     assert list(store.read([item])) == [Gone(item)]
+
+
+def test_an_instance_that_is_gone_says_nothing_of_its_series(ews: EwsServer, store: ExchangeStore) -> None:
+    series = made(store, Create("uid-1", "token-1", {SUBJECT: "S", WHEN: NINE, Key(Field.REPEAT): "FREQ=WEEKLY"}))
+    ews.fail(Trouble.ERROR, "UpdateItem", code="ErrorItemNotFound")
+    patch = {Key(Field.SUBJECT, date(2026, 12, 7)): "Once"}
+    assert isinstance(outcome(store, Update(series.ref, "t", patch, series.raw)), VersionMismatch)
 
 
 # --- what items and answers leave out
