@@ -59,7 +59,10 @@ def _look_at(root: str, place: str, sight: _Sight) -> None:
         return
     for above in reversed(list(_above(place))):
         mode = _mode(root, above, sight)
-        if mode is None or not stat.S_ISDIR(mode) or above.lower().endswith(SUFFIXES):
+        if mode is None:
+            return
+        if not stat.S_ISDIR(mode) or above.lower().endswith(SUFFIXES):
+            _hide(sight, above)
             return
     try:
         said = os.lstat(f"{root}/{place}")
@@ -152,11 +155,13 @@ def _take(path: str, name: str, said: os.stat_result, sight: _Sight) -> None:
         _report_link(path, sight)
     elif not stat.S_ISREG(said.st_mode):
         what = "folder" if stat.S_ISDIR(said.st_mode) else "device, socket or pipe"
+        _hide(sight, path)
         sight.report(path, "not_a_file", f"this is a {what}, not a file; it is not opened", "Rename or remove it.")
     elif is_conflict_copy(name):
         message = "another replicator left this copy of an activity behind; it is not synced"
         sight.report(path, "replicator_conflict", message, "Take over from it what you need, then delete it.")
     elif not _is_text(name):
+        sight.unsure.append(path.removesuffix(name))  # it may be any file of this folder, renamed
         cure = "Rename it with a UTF-8 name."
         sight.report(path, "bad_name", "the name is not UTF-8 text", cure)
     elif is_activity(name):
@@ -171,7 +176,13 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _hide(sight: _Sight, path: str) -> None:
+    """What was known by this name, or below it, may be behind what stands there now: it is not missing."""
+    sight.unsure += [path, path + "/"]
+
+
 def _report_link(path: str, sight: _Sight) -> None:
+    _hide(sight, path)
     message = "symbolic links are not followed"
     sight.report(path, "symlink", message, "Put the file itself here, or rename the link to start with a dot.")
 

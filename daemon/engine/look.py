@@ -76,7 +76,7 @@ class FolderEyes:
             self._report(seen)
             return
         to_read = [path for path, stamp in seen.stamps.items() if full or known.get(path) != stamp]
-        lost = [path for path in known if path not in seen.stamps and not _unsure(path, seen)]
+        lost = _lost(known, seen, to_read)
         self._report(seen)
         if lost:
             self._lose(lost, found)
@@ -275,8 +275,18 @@ def homes(links: Iterable[EventRow | LinkRow]) -> tuple[str | None, str | None]:
     return (leading.route, None) if leading.origin == "calendar" else (None, leading.route)
 
 
-def _unsure(path: str, look: Look) -> bool:
-    return path in look.unsure or any(place.endswith("/") and path.startswith(place) for place in look.unsure)
+def _lost(known: Mapping[str, Stamp], seen: Look, news: Iterable[str]) -> list[str]:
+    """The paths that are not there any more: what can't be looked at is not among them, save what stands elsewhere."""
+    folders = tuple(place for place in seen.unsure if not place or place.endswith("/"))
+    missing = [path for path in known if path not in seen.stamps]
+    if not seen.unsure or not missing:
+        return missing
+    elsewhere = {seen.stamps[path].inode for path in news}
+    return [
+        path
+        for path in missing
+        if known[path].inode in elsewhere or not (path in seen.unsure or path.startswith(folders))
+    ]
 
 
 def _chunks(readings: Iterator[Reading]) -> Iterator[list[Reading]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -296,3 +297,53 @@ def test_a_file_that_grew_beyond_all_bounds_is_reported_and_the_rest_goes_on(wor
     later(world)
     assert sorted(titles(world).values()) == ["Anna", "Boris", "Clara"]
     assert before.items() <= titles(world).items()
+
+
+def _linked_elsewhere(world: World, path: Path) -> None:
+    path.parent.rename(world.root / "elsewhere")
+    path.parent.symlink_to(world.root / "elsewhere")
+
+
+def _a_link(world: World, path: Path) -> None:
+    path.rename(world.root / "call.yaml")
+    path.symlink_to(world.root / "call.yaml")
+
+
+def _a_folder(_world: World, path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _a_pipe(_world: World, path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _no_text(_world: World, path: Path) -> None:
+    path.rename(path.parent / os.fsdecode(b"caf\xe9.yaml"))
+
+
+@pytest.mark.parametrize("hide", [_linked_elsewhere, _a_link, _a_folder, _a_pipe, _no_text])
+@pytest.mark.parametrize("folder", ["cust/", "cust/deep/"])
+def test_what_hides_a_file_does_not_delete_its_event(
+    world: World, folder: str, hide: Callable[[World, Path], None]
+) -> None:
+    world.write(f"{folder}call.yaml", FILE.format(title="Call"))
+    world.settle()
+    hide(world, world.store / folder / "call.yaml")
+    world.settle()
+    world.clock.pass_by(minutes=5)
+    world.settle()
+    assert len(world.calendars["work"].events()) == 3
+
+
+def test_a_folder_that_is_renamed_and_leaves_a_link_behind_is_renamed(world: World) -> None:
+    world.write("cust/call.yaml", FILE.format(title="Call"))
+    world.settle()
+    (world.store / "cust").rename(world.store / "customers")
+    (world.store / "cust").symlink_to("customers")
+    world.settle()
+    world.clock.pass_by(minutes=5)
+    world.settle()
+    assert len(world.calendars["work"].events()) == 3
+    assert "customers/call.yaml" in world.files()
