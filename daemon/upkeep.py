@@ -46,6 +46,7 @@ class Upkeep:
         self.journal.set_meta(_MARK, now.isoformat())  # first: what fails today is tried tomorrow, not every 30 s
         with self.journal.turn():
             self.journal.history.prune((now - self.keep).timestamp())
+            self.journal.events.prune((now - self.keep).timestamp())
             self.journal.copies.prune()
             self.journal.replaced.prune((now - _BUFFER).timestamp())
         self.journal.compact()

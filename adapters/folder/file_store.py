@@ -174,6 +174,22 @@ class FileStore:
             self._marked(dirs)
             return trash.take_back(dirs, entry)
 
+    def bring_back(self, uid: str, reason: str) -> str:
+        """Take the newest file of a uid back that went to the trash for this reason; its path, "": there is none."""
+        with self._open() as dirs, _translating("the trash"):
+            self._marked(dirs)
+            told = [entry for entry in trash.entries(dirs) if entry.reason == reason]
+            for entry in sorted(told, key=lambda entry: entry.when, reverse=True):
+                if self._is_of(dirs, entry, uid):
+                    return trash.take_back(dirs, entry)
+        return ""
+
+    def _is_of(self, dirs: Directories, entry: TrashEntry, uid: str) -> bool:
+        with suppress(Unreadable, OSError):
+            raw = trash.content(dirs, entry)
+            return uid.encode(errors="surrogatepass") in raw and self._formats.read(raw, entry.path).uid == uid
+        return False
+
     def trash_erase(self, entry: TrashEntry) -> None:
         """Take a file out of the trash for good."""
         with self._open() as dirs, _translating(entry.path):

@@ -19,6 +19,7 @@ from daemon.core.policy import Backlog
 from daemon.core.projection import incoming
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, without_us
 from daemon.core.together import words_missing
+from daemon.core.tombstones import yields
 
 _TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
@@ -78,7 +79,7 @@ def new_event(event: EventNow, tombstone: str | None, situation: Situation) -> D
         return Decision(verdicts.GONE)
     if not situation.route.receives:
         return Decision(verdicts.NOT_RECEIVED)
-    if tombstone is not None:
+    if tombstone is not None and not yields(tombstone):
         return Decision(verdicts.REMEMBERED)
     if when_of(event.activity.view) is None:
         return Decision(verdicts.blocked("no_time", "The event has no time.", "Give it one in the calendar."))

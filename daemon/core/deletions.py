@@ -27,6 +27,7 @@ from daemon.core.plan import (
 from daemon.core.policy import DoneShown, OnCalendarDelete
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
 from daemon.core.times import has_ended, last_end
+from daemon.core.tombstones import DELETED_THERE
 
 
 def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -121,9 +122,9 @@ def _follow(file: FileNow, order: OnCalendarDelete) -> Decision:
         case OnCalendarDelete.KEEP:
             return Decision(verdicts.KEPT_HERE, (Unlink("the event was deleted; kept as ordered", tombstone=True),))
         case OnCalendarDelete.DONE:
-            return Decision(verdicts.KEPT_HERE, (FinishFile("the event was deleted in the calendar"),))
+            return Decision(verdicts.KEPT_HERE, (FinishFile(DELETED_THERE),))
         case OnCalendarDelete.TRASH:
-            step: Step = TrashFile("the event was deleted in the calendar")
+            step: Step = TrashFile(DELETED_THERE)
             if not file.is_there:
                 step = Unlink("gone on both sides", tombstone=True)
             return Decision(verdicts.GONE, (step,))

@@ -26,6 +26,9 @@ from daemon.core.policy import PrivateEvents
 from daemon.core.recasting import recast
 from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.core.together import both_there
+from daemon.core.tombstones import STANDS_ELSEWHERE
+
+HEIR = "the event has another id now"
 
 
 def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -108,7 +111,12 @@ def plan_watched() -> Decision:
 
 def plan_succession() -> Decision:
     """The leading event is gone, and the same meeting still stands in another calendar: that one leads from now on."""
-    return Decision(verdicts.WATCHED, (Unlink("it still stands in another calendar", tombstone=True),))
+    return Decision(verdicts.WATCHED, (Unlink(STANDS_ELSEWHERE, tombstone=True),))
+
+
+def plan_heir(base: Base) -> Decision:
+    """The linked event is gone, and one with its uid has another id: the link goes over, with what was agreed."""
+    return Decision(verdicts.SYNCED, (Link(base.pairs, base.overlay, HEIR),))
 
 
 def plan_meeting(file: FileNow, event: EventNow, situation: Situation) -> Decision:

@@ -27,6 +27,7 @@ from daemon.engine.look import FolderEyes, Router
 from daemon.engine.outcomes import Applied
 from daemon.engine.poll import Poll
 from daemon.engine.recasting import Closet, Recaster
+from daemon.engine.reviving import Reviver
 from daemon.engine.settle import Settler
 from daemon.engine.unit import Unit, Unsayable
 from daemon.journal import Journal
@@ -228,7 +229,8 @@ class Engine:
             if concealed is seen:
                 return seen
             known = self.journal.events.by_remote(row.name, seen.ref.id)
-            ours = known is not None and known.origin == "file"
+            same = [known] if known is not None else self.journal.events.by_uid(seen.activity.uid)
+            ours = any(one.origin == "file" and one.file is not None for one in same)
             return seen if ours else concealed
 
         read = Poll(remembered, store, self.journal, self.clock, hide, self.around.progress).run()
@@ -251,7 +253,8 @@ class Engine:
             types=self.around.types,
             refuses=store.refuses,
         )
-        return Decider(self.journal, situation, self.around.router, self._unsayable.get(route, {}))
+        unsayable = self._unsayable.get(route, {})
+        return Decider(self.journal, situation, self.around.router, unsayable, self.around.routes)
 
     def _apply(self, route: str, store: Store) -> Applied:
         with self.journal.turn():
@@ -271,19 +274,20 @@ class Engine:
         unsettled = self.journal.unsettled(route, self.clock.now().timestamp() // _RECONSIDER)
         if self._waiting.get(route) == unsettled:
             return Applied()  # nothing but what waits for a word, and no news
+        reviver = Reviver(route, self.around.closet, self.journal, self.clock, applier.result, self._looking, self.look)
         guarded: list[Unit] = []
         others = False
         for some in _batches(decider.each()):
             guarded += [unit for unit in some if concerns_the_guard(unit)]
             rest = [unit for unit in some if not concerns_the_guard(unit)]
             others = others or bool(rest)
-            applier.run(rest)
+            applier.run(reviver.run(rest))
         units = decider.guarded(guarded)
         keep_holds(self.journal, route, units, self.clock.now())
         if decider.situation.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
         mine = Recaster(self.around.closet, self.journal, self.clock, decider.situation)
-        applied = applier.finish(mine.run(units))
+        applied = applier.finish(reviver.run(mine.run(units)))
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None
         return applied

@@ -17,7 +17,8 @@ from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
-from daemon.core.store import Create, Folder, Outcome, Store, Write
+from daemon.core.planner import HEIR
+from daemon.core.store import Create, Folder, Outcome, Remove, Store, Write
 from daemon.engine.begun import Begun
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
 from daemon.engine.outcomes import Applied, Outcomes
@@ -90,6 +91,9 @@ class Applier:
     def _note(self, unit: Unit) -> None:
         """What needs no write: the verdict, conflicts, links, agreements; and what is settled by them."""
         decision = unit.decision
+        if _is_heir(decision) and unit.file is not None and unit.file.id in self.journal.intents.busy_files():
+            self.result.look_at(self.clock.now())  # another calendar's pass has the file in hand
+            return
         watched = decision.verdict is verdicts.WATCHED  # what becomes of the file is the leading calendar's to say
         if unit.file is not None and not watched:
             self.journal.files.judge(unit.file.id, decision.verdict)
@@ -119,6 +123,8 @@ class Applier:
         match step:
             case Agree(agrees):
                 self._record.agreed(event, agrees)
+            case Link() if unit.decision.verdict is verdicts.WATCHED and self._is_linked(event.id):
+                pass  # another calendar's pass has linked it meanwhile
             case Link() if file is not None:
                 self._lead(unit.decision, event.id, file.id)
                 role = "watched" if unit.decision.verdict is verdicts.WATCHED else "primary"
@@ -126,7 +132,12 @@ class Applier:
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
                 if not file.uid:
                     self.journal.files.give_uid(file.id, event.uid)
+                if _is_heir(unit.decision):
+                    self.journal.tombstones.drop(event.route, event.uid)
+                    self.result.touched.add(event.route)
             case Unlink(reason, tombstone, remember):
+                if file is not None:
+                    self.result.touched |= {link.route for link in self.journal.events.links(file.id)} - {self.route}
                 self._record.history(file, Side.CALENDAR, "unlink", "datebook", reason, {}, {}, uid=event.uid)
                 self._record.unlinked(event, reason, tombstone=tombstone, remember=remember)
             case _:
@@ -137,6 +148,11 @@ class Applier:
         for other in self.journal.events.of_file(file):
             if decision.verdict is not verdicts.WATCHED and other.role == "primary" and other.id != event:
                 self.journal.events.demote(other.id, "watched")
+                self.result.touched.add(other.route)
+
+    def _is_linked(self, event: int) -> bool:
+        fresh = self.journal.events.get(event)
+        return fresh is not None and fresh.file is not None
 
     def _settle(self, unit: Unit, verdict: Verdict | None = None) -> None:
         """What was observed of it up to here needs no more deciding; this is what its user is told, where it is new."""
@@ -153,7 +169,7 @@ class Applier:
     def _make(self, jobs: list[Job], store: Store) -> StoreError | None:
         """Note the intents, make the writes, settle them; returns the error that ends the pass."""
         with self.journal.turn():
-            jobs = [self._reserved(job) for job in jobs]
+            jobs = [self._reserved(job) for job in jobs if self._is_meant(job)]
             self.journal.intents.add(job.intent for job in jobs)
             self._give_uids(jobs)
         by_token = {job.write.token: job for job in jobs}
@@ -188,6 +204,16 @@ class Applier:
             and job.intent.side is Side.CALENDAR
         )
 
+    def _is_meant(self, job: Job) -> bool:
+        """Not where a file was to follow its event to the trash, and has been linked to another one meanwhile."""
+        file, event = job.unit.file, job.unit.event
+        if not isinstance(job.write, Remove) or job.intent.side is not Side.FILE or file is None or event is None:
+            return True
+        fresh = self.journal.events.get(event.id)
+        meant = fresh is not None and (fresh.gone, fresh.role, fresh.file) == (True, "primary", file.id)
+        self.result.more = self.result.more or not meant
+        return meant
+
     def _reserved(self, job: Job) -> Job:
         """A file that is about to be made has its row first, so that it is known when it is seen."""
         write = job.write
@@ -221,6 +247,10 @@ class Applier:
         units = [Unit(row, None, Decision(verdicts.SYNCED)) for row in rows if among is None or row.id in among]
         for jobs in _chunks(self._jobs.for_uids([unit for unit in units if self.may_name(unit)]), _BATCH):
             self._make(jobs, self.folder)
+
+
+def _is_heir(decision: Decision) -> bool:
+    return any(isinstance(step, Link) and step.reason == HEIR for step in decision.steps)
 
 
 def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:

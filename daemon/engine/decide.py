@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from daemon.core import planner, verdicts
+from daemon.core.fields import equal
 from daemon.core.guard import Recent, brake, deletes, edits
-from daemon.core.model import Base
+from daemon.core.model import Base, when_of
 from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
     Decision,
@@ -18,7 +19,8 @@ from daemon.core.plan import (
     UpdateEvent,
     UpdateFile,
 )
-from daemon.core.policy import Backlog
+from daemon.core.policy import Backlog, PrivateEvents, Route
+from daemon.core.privacy import is_private
 from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.engine.look import Router, homes
 from daemon.engine.unit import Unit, Unsayable
@@ -41,6 +43,7 @@ class Decider:
     situation: Situation
     router: Router
     unsayable: Mapping[int, Unsayable] = field(default_factory=dict)  # by file
+    routes: Mapping[str, Route] = field(default_factory=dict)  # all of the config
 
     def units(self) -> list[Unit]:
         """Everything that is not settled on this route, decided on; what is held says so."""
@@ -73,6 +76,7 @@ class Decider:
                 continue
             unit = self._of_event(event) if event and (not event.uid or event.uid not in coming) else None
             if unit is not None and unit.event is not None:
+                done.add(unit.event.id)
                 if unit.file is None and unit.decision.steps:
                     coming.add(unit.event.uid)  # of two events with one uid the second waits for the file of the first
                 yield unit
@@ -118,10 +122,38 @@ class Decider:
             return self._linked(file, event) if file else None
         now, files = self._event_now(event), self.journal.files.by_uid(event.uid)
         if files and not event.gone:
+            lost = next((link for link in self.journal.events.of_file(files[0].id) if link.role == "primary"), None)
+            if lost is not None and lost.gone and self._heir(files[0], lost) == event:
+                return Unit(files[0], event, planner.plan_heir(lost.base or Base()))
             return Unit(files[0], event, self._met(files[0], now))
         found = self.journal.tombstones.get(self.situation.route.name, event.uid)
         decision = planner.plan_event(now, found[0] if found else None, self.situation)
         return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
+
+    def _heir(self, file: FileRow, lost: EventRow) -> EventRow | None:
+        """The event that a file is to be linked to when its own is gone: the same uid under another id.
+
+        On the same route, or on any other; not where the journal may hold less of it than the file says.
+        """
+        uid = file.uid or lost.uid
+        if not uid or not file.path or file.missing is not None or file.problem is not None:
+            return None
+        if not file.activity.local.sync:
+            return None
+        found = [one for one in self.journal.events.by_uid(uid) if self._inherits(one, file, lost)]
+        return min(found, key=lambda one: (one.route != lost.route, one.id), default=None)
+
+    def _inherits(self, event: EventRow, file: FileRow, lost: EventRow) -> bool:
+        here = event.route == lost.route
+        watched = event.file == file.id and event.role == "watched" and (here or _says_the_same(event, lost))
+        route = self.routes.get(event.route, self.situation.route if here else None)
+        known = self.journal.route(event.route)
+        if known is None or known.disconnected or route is None:
+            return False
+        if event.gone or event.id == lost.id or not (event.file is None or watched):
+            return False
+        whole = route.private_events is PrivateEvents.FULL or (here and file.activity.local.masked)
+        return (whole or lost.origin == "file" or not is_private(event.activity)) and bool(when_of(event.activity.view))
 
     def _met(self, file: FileRow, event: EventNow) -> Decision:
         """An event of which the folder has the file already."""
@@ -149,6 +181,9 @@ class Decider:
         known = self.unsayable.get(file.id)
         if known is not None and (known.digest, known.rev) == (file.digest, event.rev):
             file_now = replace(file_now, unsayable=known.keys)
+        heir = self._heir(file, event) if event.gone and event.role == "primary" else None
+        if heir is not None:
+            return Unit(file, heir, planner.plan_heir(base))
         if event.gone and event.role == "primary" and any(link.role == "watched" and not link.gone for link in links):
             return Unit(file, event, planner.plan_succession())
         decision = planner.plan_link(base, file_now, event_now, self.situation)
@@ -252,6 +287,12 @@ class Decider:
             deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},
             edits={side: count(name, side.value, ("update",), since) for side in Side},
         )
+
+
+def _says_the_same(event: EventRow, other: EventRow) -> bool:
+    """Whether one event was dragged to where the other is: a copy of its own may say something else."""
+    one, two = event.activity.view, other.activity.view
+    return all(equal(key, one.get(key), two.get(key)) for key in {*one, *two})
 
 
 def _released(unit: Unit, approved: dict[str, bool]) -> Unit:

@@ -115,7 +115,7 @@ class Outcomes:
                 self.record.history(file, Side.FILE, "trash", "calendar", job.reason, view, {}, approved=approved)
                 self.record.journal.files.lost([file.path], self.record.now)
                 if event is not None:
-                    self.record.unlinked(event, job.reason, tombstone=True)
+                    self.record.trashed(event, job.reason)
 
     def _file_made(self, job: Job, write: Create, written: Written, file: FileRow, event: EventRow | None) -> None:
         journal = self.record.journal

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from daemon.clock import Clock
 from daemon.core.errors import CursorExpired, Missing, StoreError, Unavailable, Unreadable
 from daemon.core.store import Changes, Failed, Gone, Reading, Seen, Store
+from daemon.core.tombstones import yields
 from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, Trouble
 
@@ -46,11 +47,13 @@ class Poll:
             raise Missing(
                 "another calendar stands where this one was",
                 store=self.route.name,
-                what_to_do=f"Check `calendar:` and `url:`; then run `datebook connect {self.route.name}`.",
+                what_to_do="Put its old `calendar:` and `url:` back; another calendar gets a name of its own beside it.",
             )
         changes = self._changes()
-        self._record([item for item in changes.seen if self._is_news(item)])
+        returned = frozenset(item.ref.id for item in changes.seen if self._has_returned(item))
+        self._record([item for item in changes.seen if item.ref.id not in returned and self._is_news(item)])
         self._want(changes)
+        self.wanted.update((item.ref.id, item.ref.version) for item in changes.seen if item.ref.id in returned)
         for readings in _chunks(self.store.read(list(self.wanted)) if self.wanted else iter(())):
             self._record(readings)
             self.progress(len(readings))
@@ -109,6 +112,14 @@ class Poll:
         with self.journal.turn():
             known = self.journal.events.versions(self.route.name, [item.ref.id])
         return known.get(item.ref.id) != item.ref.version
+
+    def _has_returned(self, item: Seen) -> bool:
+        """Whether the feed shows an event again that had been deleted: only reading it says that it is no echo."""
+        with self.journal.turn():
+            found = self.journal.tombstones.get(self.route.name, item.activity.uid)
+            if found is None or not yields(found[0]):
+                return False
+            return item.ref.id not in self.journal.events.versions(self.route.name, [item.ref.id])
 
     def _want(self, changes: Changes) -> None:
         """Which ids have to be read: new or changed ones, and those of which something is to be asked."""

@@ -31,6 +31,9 @@ class Closet(Folder, Protocol):
     def move(self, path: str, place: str) -> str:
         """Give a file another name, or one like it where that is taken; its path."""
 
+    def bring_back(self, uid: str, reason: str) -> str:
+        """Take the newest file of a uid back that went to the trash for this reason; its path, "": there is none."""
+
     def says_more(self, path: str) -> bool:
         """Whether a file has keys of its user's own, which never leave the folder."""
 

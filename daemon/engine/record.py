@@ -9,7 +9,9 @@ from daemon.clock import Clock
 from daemon.core.merge import advance, apply_patch
 from daemon.core.model import Base, Key, Pair, Patch
 from daemon.core.plan import Clash, Side
+from daemon.core.privacy import is_private
 from daemon.core.store import Ref, Seen, Written
+from daemon.core.tombstones import yields
 from daemon.engine.unit import Unit
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import ConflictRow, EventRow, FileRow
@@ -66,39 +68,45 @@ class Recorder:
         if event.file is not None:
             self.drop_missing(event.file)
 
-    def drop_missing(self, file: int) -> None:
+    def drop_missing(self, file: int, reason: str = "the file was removed") -> None:
         """A file that is not there and is linked to nothing is forgotten."""
         row = self.journal.files.get(file)
         if row is None:
             return
-        self._succeed(file, is_there=row.missing is None)
+        self._succeed(file, reason, is_there=row.missing is None)
         if (row.missing is not None or not row.path) and not self.journal.events.of_file(file):
             self.journal.files.forget(file)
 
-    def _succeed(self, file: int, *, is_there: bool) -> None:
+    def _succeed(self, file: int, reason: str, *, is_there: bool) -> None:
         """With no leading link any more, a watched event is met anew; the file of a removed one does not come back."""
         links = self.journal.events.of_file(file)
         if any(link.role != "watched" for link in links):
             return
         for link in links:
             self.journal.events.unlink(link.id)
-            if is_there:
+            if is_there or yields(reason):
                 self.journal.events.touch(link.id)
             else:
-                self.journal.tombstones.put(link.route, link.uid, link.remote, "the file was removed", self.now)
+                self.journal.tombstones.put(link.route, link.uid, link.remote, reason, self.now)
 
-    def unlinked(self, event: EventRow, reason: str, *, tombstone: bool, remember: bool = False) -> None:
-        """They are no longer kept in step; nothing is deleted."""
+    def trashed(self, event: EventRow, reason: str) -> None:
+        """The file followed its event. What was agreed on is kept for the day on which the event is there again."""
+        self.unlinked(event, reason, tombstone=True, keep=not is_private(event.activity))
+
+    def unlinked(
+        self, event: EventRow, reason: str, *, tombstone: bool, remember: bool = False, keep: bool = False
+    ) -> None:
+        """They are no longer kept in step; nothing is deleted. `keep`: an event that is gone is not forgotten."""
         file = event.file
         if tombstone and event.uid:
             self.journal.tombstones.put(self.route, event.uid, event.remote, reason, self.now)
-        if event.gone:
+        if event.gone and not keep:
             self.journal.events.forget(event.id)
         else:
-            self.journal.events.unlink(event.id, remember=remember)
+            self.journal.events.unlink(event.id, remember=remember or keep)
             self.journal.events.settle(event.id, event.rev)
         if file is not None:
-            self.drop_missing(file)
+            self.drop_missing(file, reason if yields(reason) else "the file was removed")
 
     def file_named(self, file: FileRow, ref: Ref, uid: str) -> None:
         """The line of its uid was added to a file."""

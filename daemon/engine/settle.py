@@ -71,7 +71,9 @@ class Settler:
                 record.history(file, Side.FILE, "trash", "calendar", intent.reason, before, {}, uid=event.uid)
                 if file is not None and intent.kind == "delete":
                     self.journal.files.lost([file.path], self.clock.now().timestamp())
-                record.unlinked(event, intent.reason, tombstone=True)
+                    record.trashed(event, intent.reason)
+                else:
+                    record.unlinked(event, intent.reason, tombstone=True)
             case _:
                 pass
 

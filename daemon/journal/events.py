@@ -225,6 +225,10 @@ class Events:
         """The event is gone for good."""
         self._db.execute("DELETE FROM events WHERE id = ?", (id_,))
 
+    def prune(self, before: float) -> None:
+        """Forget what was agreed on with events that were deleted so long ago."""
+        self._db.execute("DELETE FROM events WHERE gone AND file IS NULL AND NOT dirty AND seen_at < ?", (before,))
+
     def unread(self, route: str) -> list[str]:
         """Items whose version the service did not say after a write."""
         rows = self._db.execute("SELECT remote FROM events WHERE route = ? AND version = '' AND NOT gone", (route,))

@@ -45,6 +45,9 @@ class Face(Protocol):
     def drop(self, uid: str) -> None:
         """Delete an event."""
 
+    def renew(self, uid: str) -> None:
+        """Put an event where it has another id: dragged out and back, or saved by a program with names of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
@@ -91,6 +94,18 @@ class Calendar:
     def drop(self, uid: str) -> None:
         """Delete an event."""
         status, _, body = self.server.ask("DELETE", self.href_of(uid))
+        assert status < 300, (status, body)
+
+    def renew(self, uid: str) -> None:
+        """Put an event where it has another id: saved by a program with names of its own."""
+        text, href = self.events()[uid], self.href_of(uid)
+        self.drop(uid)
+        status, _, body = self.server.ask(
+            "PUT",
+            f"{href.removesuffix('.ics')}-anew.ics",
+            text.replace("\n", "\r\n").encode(),
+            {"Content-Type": "text/calendar; charset=utf-8"},
+        )
         assert status < 300, (status, body)
 
 

@@ -68,6 +68,9 @@ class Hand(Protocol):
     def drop(self, handle: Any) -> None:
         """Delete an event."""
 
+    def copy(self, handle: Any) -> Any:
+        """Copy an event, with the properties that programs have put on it."""
+
     def mails(self) -> list[Any]:
         """What the service sent to guests."""
 
@@ -108,6 +111,13 @@ class OutlookCalendar:
         """Delete an event."""
         there = self._there(uid)
         assert there is not None, f"the calendar has no event {uid}: {sorted(self.events())}"
+        self.hand.drop(there.handle)
+
+    def renew(self, uid: str) -> None:
+        """Drag an event out of the calendar and back."""
+        there = self._there(uid)
+        assert there is not None, f"the calendar has no event {uid}: {sorted(self.events())}"
+        self.hand.copy(there.handle)
         self.hand.drop(there.handle)
 
     def _there(self, uid: str) -> Kept | None:

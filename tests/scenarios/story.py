@@ -124,6 +124,11 @@ class Story:
             calendar, uid = self._at(one)
             calendar.drop(uid)
 
+    def do_renew(self, place: str | list[str]) -> None:
+        for one in [place] if isinstance(place, str) else place:
+            calendar, uid = self._at(one)
+            calendar.renew(uid)
+
     def do_wait(self, length: str) -> None:
         number, unit = re.fullmatch(r"(\d+)([smhd])", length).groups()  # type: ignore[union-attr]  # a scenario's typo
         self.clock.pass_by(**{_UNITS[unit]: int(number)})

@@ -1,0 +1,14 @@
+"""Why an activity was unlinked tells whether it may come back with its event."""
+
+from __future__ import annotations
+
+DELETED_THERE = "the event was deleted in the calendar"
+STANDS_ELSEWHERE = "it still stands in another calendar"
+
+
+def yields(reason: str) -> bool:
+    """Whether a tombstone gives way to an event that is in the calendar again: it was made because the event had gone.
+
+    One that was made because the user removed the file stays.
+    """
+    return reason in {DELETED_THERE, STANDS_ELSEWHERE}
