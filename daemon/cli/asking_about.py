@@ -14,6 +14,7 @@ from daemon.cli.shell import Shell
 
 if TYPE_CHECKING:
     from daemon.cli.register import Commands
+    from daemon.control import Reply
 
 _WHY = "Shows the whole path to the decision about one file: why it is or is not in the calendar, and the cure."
 _LIST = """\
@@ -173,10 +174,15 @@ def _undo(args: argparse.Namespace, shell: Shell) -> int:
     else:
         where = "in the file; the calendar follows" if reply.message else "on both sides"
         shell.out.line(f"Entry {args.entry} is taken back {where}.")
-        if reply.message:
-            shell.err.line(f"datebook: {shell.err.ink(plain(reply.message), Ink.BAD)}")
-            shell.err.line(f"    {plain(reply.cure)}")
+        _tell_of_trouble(reply, shell)
     return reply.code
+
+
+def _tell_of_trouble(reply: Reply, shell: Shell) -> None:
+    if reply.message:
+        shell.err.line(f"datebook: {shell.err.ink(plain(reply.message), Ink.BAD)}")
+    if reply.cure:
+        shell.err.line(f"    {plain(reply.cure)}")
 
 
 def _restore(args: argparse.Namespace, shell: Shell) -> int:
@@ -185,4 +191,5 @@ def _restore(args: argparse.Namespace, shell: Shell) -> int:
         shell.json(reply.data)
     else:
         shell.out.line(f"{plain(str(reply.data['restored']))} is back.")
+        _tell_of_trouble(reply, shell)
     return reply.code

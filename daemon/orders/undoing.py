@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.folder.file_writes import Rewrite
+from adapters.folder.trash import TrashEntry
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
-from daemon.core.errors import UsageError
-from daemon.core.model import Activity, Patch, when_of
+from daemon.core.errors import UsageError, VersionMismatch
+from daemon.core.fields import equal
+from daemon.core.model import Activity, Field, Patch, when_of
 from daemon.core.plan import Side
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Remove, Seen, Update, Write, Written
@@ -17,6 +19,9 @@ from daemon.journal.copies import Removed
 from daemon.journal.rows import Entry, FileRow
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.status import Json
+
+_AT_ONCE = 60.0  # seconds between a file's way to the trash and its entry in the log
+_FOLLOWS = "The calendar follows by itself as soon as it can be reached; see `datebook status`."
 
 
 def undo(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -29,16 +34,18 @@ def undo(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     entry, _raw = found
     with app.journal.turn():
         since = app.journal.history.newest()
-    _take_back(app, entry)
+    path = _take_back(app, entry)
     reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
     with app.journal.turn():
         keys = {*encoding.load_patch(entry.before), *encoding.load_patch(entry.after)}
         named = map(encoding.dump_key, keys)
         app.journal.history.explain(entry.file, since, named, f"entry {entry.id} was taken back")
-    return Reply(reply.code, {**reply.data, "undone": entry.id}, reply.message, reply.cure)
+    _explain_return(app, path, since, f"entry {entry.id} was taken back")
+    return _told(reply, {"undone": entry.id})
 
 
-def _take_back(app: App, entry: Entry) -> None:
+def _take_back(app: App, entry: Entry) -> str:
+    """Do the opposite of an entry in the folder; the path of the file that came back for it, if one did."""
     match entry.action, entry.side:
         case (("update" | "conflict"), _):
             _change_back(app, _file_of(app, entry), entry)
@@ -46,9 +53,9 @@ def _take_back(app: App, entry: Entry) -> None:
             file = _file_of(app, entry)
             _carry_out(app, Remove(file.ref, app.engine.around.new_id(), "its making was undone"))
         case "delete", "calendar" if entry.reason not in {"moved", "it is done"}:
-            _make_again(app, entry)
+            return _make_again(app, entry)
         case "trash", _:
-            _restore(app, entry.path)
+            return _out_of_trash(app, _trashed(app, entry))
         case "done", _:
             file = _file_of(app, entry)
             _carry_out(app, Update(file.ref, app.engine.around.new_id(), {}, says={"done": None}))
@@ -60,6 +67,7 @@ def _take_back(app: App, entry: Entry) -> None:
                 f"An entry of the kind `{entry.action}` can't be taken back by itself.",
                 what_to_do="Edit the file; the calendar follows.",
             )
+    return ""
 
 
 def _file_of(app: App, entry: Entry) -> FileRow:
@@ -80,11 +88,34 @@ def _change_back(app: App, row: FileRow, entry: Entry) -> None:
             what_to_do=f"Edit `done_through` or `done` in {row.path}; the calendar follows.",
         )
     patch = {key: value for key, value in before.items() if key not in lifted}
+    _see_nothing_since(app, row, {key: after.get(key) for key in patch})
     if patch:
         _write(app, row, patch)
         row = _file_of(app, entry)
     if lifted:
         _carry_out(app, Update(_read(app, row.path).ref, app.engine.around.new_id(), {}, says={"done": None}))
+
+
+def _see_nothing_since(app: App, row: FileRow, left: Patch) -> None:
+    """Raise UsageError where the file says something else now than the entry left there: that is not lost."""
+    there = _read(app, row.path)
+    now = there.activity.view
+    newer = sorted(encoding.dump_key(key) for key, value in left.items() if not equal(key, now.get(key), value))
+    if newer:
+        names = ", ".join(f"`{name}`" for name in newer)
+        raise UsageError(
+            f"{row.path} says something newer in {names}; nothing was taken back.",
+            what_to_do=f"It stays. Undo what came later first (`datebook log {row.path}`), or edit the file.",
+        )
+    if there.ref.version != row.ref.version:
+        raise _not_seen_yet(row.path)
+
+
+def _not_seen_yet(path: str) -> UsageError:
+    return UsageError(
+        f"{path} was changed since it was read; nothing was taken back.",
+        what_to_do="Run `datebook sync`, then the same command again.",
+    )
 
 
 def _overlay(app: App, row: FileRow) -> Patch:
@@ -105,13 +136,15 @@ def _carry_out(app: App, write: Write) -> str:
     """One write to the folder in its user's name; the path of the file."""
     for _, outcome in app.folder.write([write]):
         app.folder.forget([write.token])
+        if isinstance(outcome, VersionMismatch):
+            raise _not_seen_yet(outcome.ref) from outcome
         if not isinstance(outcome, Written):
             raise outcome
         return outcome.ref.id
     raise AssertionError("a write has an outcome")
 
 
-def _make_again(app: App, entry: Entry) -> None:
+def _make_again(app: App, entry: Entry) -> str:
     """A removed file is what it was, byte for byte but for what came from the calendar since; the event follows."""
     if app.journal.files.by_uid(entry.uid):
         raise UsageError("The activity of this entry is there again.", what_to_do="Run `datebook list`.")
@@ -122,7 +155,9 @@ def _make_again(app: App, entry: Entry) -> None:
         removed = Removed(entry.path or f"{entry.uid}.yaml", Activity(entry.uid, view), None)
     if when_of(removed.activity.view) is None:
         raise UsageError("This entry keeps nothing to bring back.", what_to_do="Write the file anew.")
-    _lift(app, _put_back(app, entry.uid, removed))
+    path = _put_back(app, entry.uid, removed)
+    _lift(app, path)
+    return path
 
 
 def _put_back(app: App, uid: str, removed: Removed) -> str:
@@ -167,17 +202,49 @@ def _read(app: App, path: str) -> Seen:
 
 def restore(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     """Bring a file back from the trash; it is synced again."""
+    with app.journal.turn():
+        since = app.journal.history.newest()
     path = _restore(app, str(args.get("file") or ""))
     reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
-    return Reply(reply.code, {**reply.data, "restored": path}, reply.message, reply.cure)
+    _explain_return(app, path, since, "restored from the trash")
+    return _told(reply, {"restored": path})
+
+
+def _explain_return(app: App, path: str, since: int, reason: str) -> None:
+    """Say why there is an event again of a file that came back to this path."""
+    with app.journal.turn():
+        row = app.journal.files.by_path(path) if path else None
+        if row is not None:
+            keys = {*(field.value for field in Field), *map(encoding.dump_key, row.activity.view)}
+            app.journal.history.explain(row.id, since, keys, reason)
+
+
+def _told(reply: Reply, more: Mapping[str, Json]) -> Reply:
+    """What the pass answered, with a cure where an error of the calendar has none of its own."""
+    cure = reply.cure or (_FOLLOWS if reply.message else "")
+    return Reply(reply.code, {**reply.data, **more}, reply.message, cure)
 
 
 def _restore(app: App, given: str) -> str:
     entries = [entry for entry in app.folder.trash_list() if given in {entry.path, entry.path.rsplit("/", 1)[-1]}]
     if not entries:
         raise UsageError(f"There is no {given} in the trash.", what_to_do="Look into .datebook/trash below the store.")
-    newest = max(entries, key=lambda entry: entry.when)
-    path = app.folder.restore(newest)
+    return _out_of_trash(app, max(entries, key=lambda entry: entry.when))
+
+
+def _trashed(app: App, entry: Entry) -> TrashEntry:
+    """The very file of an entry: others may have gone to the trash under the same path, before it or after."""
+    found = [one for one in app.folder.trash_list() if one.path == entry.path]
+    uid = entry.uid.encode(errors="surrogatepass")
+    named = [one for one in found if uid and uid in app.folder.trash_read(one)]
+    nearest = min(named or found, key=lambda one: abs(one.when.timestamp() - entry.at), default=None)
+    if nearest is None or not (named or abs(nearest.when.timestamp() - entry.at) <= _AT_ONCE):
+        raise UsageError(f"{entry.path} is not in the trash any more.", what_to_do="Run `datebook list`.")
+    return nearest
+
+
+def _out_of_trash(app: App, entry: TrashEntry) -> str:
+    path = app.folder.restore(entry)
     _lift(app, path)
     return path
 
