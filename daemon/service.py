@@ -27,7 +27,7 @@ from daemon.journal import Journal
 from daemon.lock import AlreadyRunning, hold_state
 from daemon.logs import log_faults, set_up_logs, under_systemd
 from daemon.loop import Hooks, Loop
-from daemon.loop.reports import Report
+from daemon.loop.reports import Report, report_of
 from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
@@ -139,6 +139,8 @@ class Service:
         except DatebookError as error:
             cure = str(getattr(error, "what_to_do", "") or getattr(error, "cure", ""))
             return Reply(1, message=str(error), cure=cure)
+        if "calendars" in reply.data:
+            self._write_status(report_of(self.loop.board))  # whoever asks next sees what came of it
         self.loop.nudge()
         return reply
 
@@ -192,6 +194,9 @@ class Service:
             self._to_restart = True
             _log.warning("store_shut_out", answer="ends, to be started again with the store as it is now")
             self.loop.stop()
+        self._write_status(report)
+
+    def _write_status(self, report: Report) -> None:
         with self._reporting:
             try:
                 write_status(self.places.status, self.status(report))

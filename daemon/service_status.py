@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.app import App, disconnected_routes
 from daemon.core.policy import Route
-from daemon.loop.reports import Report, trouble_of
+from daemon.loop.reports import Report, calendar_problems, trouble_of
 from daemon.status import AccountStatus, CalendarState, CalendarStatus, Problem, Status, health
 from daemon.status.standing import disconnected, standing
 from daemon.watch import How, Watching
@@ -44,7 +44,7 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
             for name, account in {**_unheard(away), **report.accounts}.items()
         },
         calendars=calendars,
-        problems=(*problems, *now.problems),
+        problems=(*problems, *calendar_problems(report), *now.problems),
         conflicts=now.conflicts,
     )
     return replace(status, state=health(report.life, status))

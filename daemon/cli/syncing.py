@@ -79,7 +79,10 @@ def _plan(args: argparse.Namespace, shell: Shell) -> int:
         return reply.code
     actions: Sequence[Mapping[str, Any]] = reply.data["actions"]  # type: ignore[assignment]  # as the order has it
     held: Sequence[Mapping[str, Any]] = reply.data["held"]  # type: ignore[assignment]  # the order fills it with holds
-    if not actions and not held:
+    stuck = [f"{reply.data[what]} {what}" for what in ("broken", "blocked") if reply.data.get(what)]
+    if not actions and not held and stuck:
+        shell.out.line("A sync would do nothing.")
+    elif not actions and not held:
         shell.out.line("Everything is in step; a sync would do nothing.")
     _show_actions(actions, shell)
     for one in held:
@@ -90,6 +93,8 @@ def _plan(args: argparse.Namespace, shell: Shell) -> int:
         _show_actions(one["actions"], shell)
         mail = " --mail" if one["mails"] else ""
         shell.out.line(f"  Let them go with `datebook approve {one['id']}{mail}`.")
+    if stuck:
+        shell.out.line(f"Files that no sync can send: {', '.join(stuck)}. `datebook status` says what to do.")
     return reply.code
 
 

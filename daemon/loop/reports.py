@@ -11,7 +11,8 @@ from daemon.core.errors import Forbidden, Full, Missing, SignInNeeded, SyncError
 from daemon.loop.board import Board
 from daemon.loop.board_state import RouteState
 from daemon.loop.schedule import Instant, is_worth_a_warning, wall_of
-from daemon.status import AccountState, AccountStatus, CalendarState, Life, Trouble
+from daemon.passes import Stopping
+from daemon.status import AccountState, AccountStatus, CalendarState, Life, Problem, Trouble, calendar_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,19 @@ def report_of(board: Board, life: Life | None = None, stuck: tuple[str, ...] = (
 def trouble_of(error: SyncError) -> Trouble:
     """An error in words: its code, what happened, what to do."""
     return Trouble(_code(error), str(error), str(getattr(error, "what_to_do", "") or getattr(error, "cure", "")))
+
+
+def calendar_problems(report: Report) -> tuple[Problem, ...]:
+    """What is wrong with a calendar alone: what its account or the folder has is said with those."""
+    if report.store_error is not None:
+        return ()
+    return tuple(
+        calendar_problem(name, trouble_of(route.error), route.since)
+        for name, route in report.routes.items()
+        if route.error is not None
+        and not isinstance(route.error, Stopping)
+        and _account_state(route.error) is AccountState.OK
+    )
 
 
 def status_line(report: Report) -> str:

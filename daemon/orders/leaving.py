@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,19 +26,20 @@ from daemon.status import (
     Status,
     StoreStatus,
     Trouble,
+    calendar_problem,
     health,
 )
 from daemon.status.standing import Standing, disconnected, standing
-from daemon.status.status_file import StatusUnreadable, parse_status, read_text, write_status
+from daemon.status.status_file import last_status, write_status
 
-# What an error's code means for its account; of the others the service is out of reach.
+# What an error's code means for its account; the others are about the calendar alone.
 _STATES = {
     "sign_in_needed": AccountState.SIGNED_OUT,
     "secret_needed": AccountState.SIGNED_OUT,
     "forbidden": AccountState.FORBIDDEN,
     "full": AccountState.HELD,
     "throttled": AccountState.THROTTLED,
-    "missing": AccountState.OK,  # the calendar alone is stopped
+    "unavailable": AccountState.UNREACHABLE,
 }
 _LASTING = frozenset({CalendarState.STOPPED, CalendarState.WAITING})  # until another pass has gone well
 _ASK_FIRST = frozenset({"sign_in_needed", "secret_needed", "forbidden"})
@@ -53,7 +54,7 @@ def leave_status(app: App, reply: Reply) -> None:
     seen = app.engine.eyes.problems.values()
     now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away)
     moment = app.clock.now()
-    before = _before(app.places)
+    before = last_status(app.places.status)
     met = _met(reply)
     status = Status(
         version=metadata.version("datebook"),
@@ -66,7 +67,7 @@ def leave_status(app: App, reply: Reply) -> None:
             for name in app.config.accounts
         },
         calendars={name: _calendar(name, one, met, before) for name, one in now.calendars.items()},
-        problems=now.problems,
+        problems=(*_calendar_problems(now, met, before, moment), *now.problems),
         conflicts=now.conflicts,
         by_command=True,
     )
@@ -81,11 +82,20 @@ def _met(reply: Reply) -> dict[str, Trouble | None]:
     return {str(row["calendar"]): Trouble(**row["error"]) if row.get("error") else None for row in found}
 
 
-def _before(places: Places) -> Status | None:
-    with suppress(OSError, StatusUnreadable):
-        text = read_text(places.status)
-        return parse_status(text) if text else None
-    return None
+def _calendar_problems(
+    now: Standing, met: Mapping[str, Trouble | None], before: Status | None, moment: datetime
+) -> Iterable[Problem]:
+    """What is wrong with a calendar alone; of one that no pass went over, that it was not there."""
+    earlier = {one.calendar: one for one in reversed(before.problems) if one.calendar} if before else {}
+    for name, one in now.calendars.items():
+        known, trouble = earlier.get(name), met.get(name)
+        if one.state is CalendarState.DISCONNECTED:
+            continue
+        if trouble is not None and trouble.code not in _STATES:
+            same = known is not None and known.code == trouble.code
+            yield calendar_problem(name, trouble, known.since if known and same else moment)
+        elif name not in met and known is not None and known.code == "missing":
+            yield known
 
 
 def _account(
@@ -98,8 +108,8 @@ def _account(
         if known is None or known.is_disconnected:
             return status
         return replace(status, state=known.state, since=known.since, error=known.error)
-    trouble = next((one for route in routes if (one := met.get(route))), None)
-    state = _STATES.get(trouble.code, AccountState.UNREACHABLE) if trouble else AccountState.OK
+    trouble = next((one for route in routes if (one := met.get(route)) and one.code in _STATES), None)
+    state = _STATES.get(trouble.code, AccountState.OK) if trouble else AccountState.OK
     return status if state is AccountState.OK else replace(status, state=state, since=app.clock.now(), error=trouble)
 
 
@@ -112,10 +122,15 @@ def _calendar(
         trouble = met[name]
         if trouble is None:
             return one
-        stopped = trouble.code in {"missing", *_ASK_FIRST}
-        return replace(one, state=CalendarState.STOPPED if stopped else CalendarState.WAITING)
+        return replace(one, state=_state(trouble))
     known = before.calendars.get(name) if before else None
     return replace(one, state=known.state) if known and known.state in _LASTING else one
+
+
+def _state(trouble: Trouble) -> CalendarState:
+    if trouble.code in {"missing", *_ASK_FIRST}:
+        return CalendarState.STOPPED
+    return CalendarState.WAITING if trouble.code in _STATES else CalendarState.ATTENTION
 
 
 def _last(account: str, now: Standing) -> datetime | None:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import UsageError
-from daemon.core.plan import Hold
+from daemon.core.plan import Hold, State
 from daemon.engine.holds import hold_id, keep_holds
 from daemon.engine.report import plan_rows
 from daemon.engine.unit import Unit
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.status import Json
+from daemon.status.standing import standing
 
 
 def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -24,6 +25,7 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         raise looked.error
     actions: list[Json] = []
     held: list[Json] = []
+    stuck: set[str] = set()
     for number, route in enumerate(app.config.routes):
         progress(Progress(f"reading {route}", number, len(app.config.routes)))
         units = app.engine.plan(route)
@@ -32,7 +34,20 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
         actions += _later(route, app.engine.later(route))
         held += _held(route, units)
-    return Reply(3 if held else 0, {"actions": actions, "held": held})
+        stuck |= {unit.file.path for unit in units if unit.file and unit.decision.verdict.state in _STUCK}
+    broken, blocked = _left_out(app, stuck)
+    data: dict[str, Json] = {"actions": actions, "held": held, "broken": broken, "blocked": blocked}
+    return Reply(3 if held or broken or blocked else 0, data)
+
+
+_STUCK = frozenset({State.BLOCKED, State.READ_ONLY})
+
+
+def _left_out(app: App, stuck: set[str]) -> tuple[int, int]:
+    """How many files can't be read, and how many others no sync can send before their user acts."""
+    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    asking = stuck | {one.file for one in now.problems if one.file is not None and one.needs_user}
+    return now.store.broken, max(0, len(asking) - now.store.broken)
 
 
 def _later(route: str, units: list[Unit]) -> list[Json]:

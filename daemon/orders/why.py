@@ -17,8 +17,9 @@ from daemon.core.store import Seen
 from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
-from daemon.status import Json
+from daemon.status import AccountState, CalendarState, Json, Trouble
 from daemon.status.standing import NEEDS_NOBODY, removal
+from daemon.status.status_file import last_status
 
 
 def relative(app: App, args: Mapping[str, Json]) -> str:
@@ -49,7 +50,9 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         row = app.journal.files.by_path(path)
         links = app.journal.events.of_file(row.id) if row else []
     calendar = next((link.route for link in links), row.route if row else None)
-    verdict = _disconnected(app, calendar, is_linked=bool(links)) or _why(app, path, row)
+    verdict = _disconnected(app, calendar, is_linked=bool(links)) or _despite_trouble(
+        app, calendar, _why(app, path, row)
+    )
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -101,6 +104,33 @@ def _disconnected(app: App, calendar: str | None, *, is_linked: bool) -> Verdict
         return None
     reason = f"Its calendar `{route.name}` is disconnected{'; the link is kept' if is_linked else ''}."
     return Verdict(State.IGNORED, "disconnected", reason, f"Run `datebook connect {route.account}` to go on.")
+
+
+def _despite_trouble(app: App, calendar: str | None, verdict: Verdict) -> Verdict:
+    """What waits for the next pass waits for the end of its calendar's trouble, if that has any."""
+    if verdict.state is not State.WAITING or verdict.code not in {"waiting", "changed"}:
+        return verdict
+    trouble = _trouble_of(app, calendar)
+    if trouble is None:
+        return verdict
+    cure = trouble.cure or "It is tried again by itself; `datebook sync` tries at once."
+    words = trouble.message.rstrip(".")
+    return verdicts.waiting(verdict.code, f"It waits, for `{calendar}` can't be synced: {words}.", cure)
+
+
+def _trouble_of(app: App, calendar: str | None) -> Trouble | None:
+    """What keeps a calendar, or its account, from being synced, as far as the last pass knows."""
+    status = last_status(app.places.status)
+    one = status.calendars.get(calendar or "") if status else None
+    if status is None or one is None:
+        return None
+    account = status.accounts.get(one.account)
+    if account is not None and account.error is not None and account.state is not AccountState.OK:
+        return account.error
+    if one.state is not CalendarState.STOPPED:
+        return None
+    own = (problem for problem in status.problems if problem.calendar == calendar)
+    return next((Trouble(problem.code, problem.message, problem.cure) for problem in own), None)
 
 
 def _why(app: App, path: str, row: FileRow | None) -> Verdict:

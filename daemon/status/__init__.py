@@ -134,6 +134,12 @@ class Problem:
     needs_user: bool = True
 
 
+def calendar_problem(name: str, trouble: Trouble, since: datetime | None) -> Problem:
+    """The trouble of one calendar, as a problem with its cure."""
+    cure = trouble.cure or "It is tried again by itself; the log says more: journalctl --user -u datebook"
+    return Problem(trouble.code, trouble.message, cure, since, calendar=name)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
     """One field that both sides changed. `chosen` None: its user must say; `private`: no text of it is shown."""

@@ -64,6 +64,14 @@ def read_text(path: Path) -> str | None:
         raise StatusUnreadable(f"{path} can't be read: {error}") from error
 
 
+def last_status(path: Path) -> Status | None:
+    """How things stood when the file was last written; None: nobody can tell."""
+    with suppress(OSError, StatusUnreadable):
+        text = read_text(path)
+        return parse_status(text) if text else None
+    return None
+
+
 def parse_status(text: str) -> Status:
     """The values of a status file. Raises StatusUnreadable, also for one of a newer Datebook."""
     try:
