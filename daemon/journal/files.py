@@ -146,7 +146,7 @@ class Files:
         self._db.execute(
             """UPDATE files SET path = ?, digest = ?, seen = ?, uid = ?, said_uid = ?, missing = NULL, problem = NULL
             WHERE id = ?""",
-            (path, digest, encoding.dump_activity(activity), uid, bool(activity.uid), id_),
+            (path, digest, encoding.dump_activity(activity), uid, bool(uid) and activity.uid == uid, id_),
         )
 
     def named(self, id_: int, digest: str, text: str) -> None:

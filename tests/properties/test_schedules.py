@@ -39,6 +39,12 @@ def test_nothing_is_lost_or_doubled_whatever_two_people_and_a_server_do(start: i
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [726, 777, 4559, 4614])
+def test_what_once_failed_does_not_fail_again(seed: int) -> None:
+    play_all(range(seed, seed + 1))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 92])
 def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
     assert played(seed) == played(seed)
