@@ -105,7 +105,7 @@ CONDITION: dict[str, Meaning] = {
     "invalid": Meaning.REFUSED,
 }
 
-_THROTTLED = frozenset({429, 503})
+_TOO_MANY, _UNAVAILABLE = 429, 503
 _SERVER_ERROR = 500
 
 
@@ -157,12 +157,14 @@ def _later(  # noqa: PLR0913  see error_of
 ) -> Unavailable:
     # A server that failed in the middle may have stored what it was sent; one that refused to begin has not.
     uncertain = changing and (response.status >= _SERVER_ERROR or response.status < 400)  # noqa: PLR2004  the status by its number
+    after = retry_after(response.headers, now)
+    named = response.status == _UNAVAILABLE and after is not None  # a server that is down names no time
     return Unavailable(
         what,
         store=store,
         ref=ref,
-        after=retry_after(response.headers, now),
-        throttled=limited or response.status in _THROTTLED,
+        after=after,
+        throttled=limited or named or response.status == _TOO_MANY,
         uncertain=uncertain,
     )
 

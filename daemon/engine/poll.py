@@ -47,7 +47,7 @@ class Poll:
             raise Missing(
                 "another calendar stands where this one was",
                 store=self.route.name,
-                what_to_do="Put its old `calendar:` and `url:` back; another calendar gets a name of its own beside it.",
+                what_to_do="Put its old `calendar:` and `url:` back; another one gets a name of its own beside it.",
             )
         changes = self._changes()
         returned = frozenset(item.ref.id for item in changes.seen if self._has_returned(item))
