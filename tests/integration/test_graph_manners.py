@@ -185,7 +185,7 @@ def test_a_page_of_exceptions_that_is_not_answered_holds_the_series_back(graph, 
         {"cancelledOccurrences"},
         {"exceptionOccurrences", "cancelledOccurrences"},
     ],
-    ids="+".join,
+    ids=lambda hidden: "+".join(sorted(hidden)),
 )
 def test_a_service_that_ignores_what_is_asked_for_takes_no_instance_from_the_file(store, knobs, omits):
     knobs.omits = frozenset(omits)
