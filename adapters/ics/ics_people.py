@@ -55,12 +55,15 @@ def guests_of(properties: Properties) -> frozenset[Guest] | None:
 
 
 def unmailed(components: Iterable[Component]) -> frozenset[str]:
-    """Those whom a server mails about nothing: every line of theirs says so (RFC 6638 section 7.1)."""
+    """Those whom a server mails about nothing: every line of theirs says CLIENT (RFC 6638 section 7.1).
+
+    NONE should do the same, and is not what `doctor --write-test` proves of a server: it does not count.
+    """
     silent: set[str] = set()
     mailed: set[str] = set()
     for each in (one for component in components for one in component.lines(b"ATTENDEE")):
         agent = each.parts()[0].get("SCHEDULE-AGENT", "SERVER").upper()
-        (silent if agent in {"CLIENT", "NONE"} else mailed).add(address_of(each))
+        (silent if agent == "CLIENT" else mailed).add(address_of(each))
     return frozenset(silent - mailed - {""})
 
 

@@ -347,7 +347,7 @@ def test_doctor_sees_the_unit_and_whether_it_runs_without_a_login(machine: Machi
     assert (lingering["ok"], "loginctl enable-linger" in lingering["cure"]) == (False, True)
 
 
-@pytest.mark.parametrize("folder", ["", "/work/Datebook"], ids=["which is the store", "with the store in a folder"])
+@pytest.mark.parametrize("folder", ["", "/below/Datebook"], ids=["which is the store", "with the store in a folder"])
 def test_a_disk_that_is_taken_away_stops_it_and_its_return_goes_on(machine: Machine, url: str, folder: str) -> None:
     account = Account(machine, f"d{len(folder)}", url)
     disk = f"/home/{account.name}/disk"
