@@ -202,3 +202,17 @@ def test_a_calendar_that_is_taken_apart_and_put_together_is_the_same_bytes(path:
     except Unreadable:
         return
     assert document.dump() == raw
+
+
+@pytest.mark.parametrize(
+    ("agent", "silent"),
+    [(";SCHEDULE-AGENT=CLIENT", {"ann@example.com"}), (";SCHEDULE-AGENT=NONE", set()), ("", set())],
+    ids=["by the client", "by nobody", "by the server"],
+)
+def test_only_a_guest_whom_the_client_mails_counts_as_left_alone_by_the_server(agent: str, silent: set[str]) -> None:
+    body = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\nUID:one\r\nDTSTAMP:20261122T070000Z\r\n"
+        "DTSTART:20261124T100000Z\r\nDTEND:20261124T110000Z\r\nSUMMARY:One\r\nORGANIZER:mailto:me@example.com\r\n"
+        f"ATTENDEE{agent}:mailto:ann@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    assert read(body.encode(), zone=ZONE, types=TYPES).unmailed == silent
