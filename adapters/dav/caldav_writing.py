@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 from urllib.parse import urljoin, urlsplit
@@ -15,7 +16,16 @@ from adapters.dav.caldav_reading import Reader
 from adapters.dav.caldav_xml import DAV, is_bare_error, names_in, plain_etag, propfind
 from adapters.ics import ics_codec
 from adapters.net.transport import Response
-from daemon.core.errors import Forbidden, Missing, Refused, StoreError, SyncError, Unavailable, VersionMismatch
+from daemon.core.errors import (
+    Forbidden,
+    Missing,
+    Refused,
+    StoreError,
+    SyncError,
+    Unavailable,
+    Unreadable,
+    VersionMismatch,
+)
 from daemon.core.model import Field, View
 from daemon.core.store import Create, Outcome, Ref, Remove, Seen, Update, Write, Written
 
@@ -74,16 +84,7 @@ class Writer:
 
     def _create(self, write: Create) -> Outcome:
         self._check_uid(write.uid)
-        # What a file says beyond its view stays out of it: it never travels.
-        body = ics_codec.compose(
-            write.uid,
-            write.view,
-            zone=self.reader.zone,
-            now=self.collection.clock(),
-            floating=write.floating,
-            organizer=self.organizer,
-            client_schedules=not write.notify,  # the server leaves the mail to us, who send none (RFC 6638 section 7.1)
-        )
+        body = self._body(write)
         item = self.collection.id + self.quirks.name(write.uid)
         condition = {"If-None-Match": "*"} if self.quirks.conditional_create else {}
         response = self._put(item, body, condition)
@@ -92,6 +93,32 @@ class Writer:
         if response.status == _PRECONDITION_FAILED and not conditions_named(response):
             return self._there_already(item, write, body)
         return self._error(response, item)
+
+    def _body(self, write: Create) -> bytes:
+        """What a file says beyond its view stays out of it: it never travels."""
+        zone, now = self.reader.zone, self.collection.clock()
+        silent = not write.notify  # the server leaves the mail to us, who send none (RFC 6638 section 7.1)
+        if ics_codec.is_calendar(write.like):
+            with suppress(Unreadable):
+                return ics_codec.compose_like(
+                    write.like,
+                    write.uid,
+                    write.view,
+                    zone=zone,
+                    now=now,
+                    types=self.reader.types,
+                    organizer=self.organizer,
+                    client_schedules=silent,
+                )
+        return ics_codec.compose(
+            write.uid,
+            write.view,
+            zone=zone,
+            now=now,
+            floating=write.floating,
+            organizer=self.organizer,
+            client_schedules=silent,
+        )
 
     def _check_uid(self, uid: str) -> None:
         if not uid.isprintable():

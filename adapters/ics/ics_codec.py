@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.ics.content_lines import Component, component, line
 from adapters.ics.ics_fields import Reader
-from adapters.ics.ics_lines import add, put
+from adapters.ics.ics_lines import add, drop, put
 from adapters.ics.ics_local import DONE_LINE, local_lines
 from adapters.ics.ics_patch import Patcher, put_uid
 from adapters.ics.ics_properties import properties_of
@@ -19,8 +19,21 @@ from adapters.ics.ics_zones import Zones
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity, Field, Guest, Key, Local, Note, Patch, Value, View, guests_of
 
-__all__ = ["compose", "join", "patch", "peek_title", "peek_uid", "problems", "read", "say", "split"]
+__all__ = [
+    "compose",
+    "compose_like",
+    "is_calendar",
+    "join",
+    "patch",
+    "peek_title",
+    "peek_uid",
+    "problems",
+    "read",
+    "say",
+    "split",
+]
 
+_BEGIN = b"BEGIN:VCALENDAR"
 _PRODID = "-//Datebook//Datebook//EN"
 _CLASS = re.compile(rb"^CLASS(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SUMMARY = re.compile(rb"^SUMMARY(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -68,6 +81,38 @@ def compose(  # noqa: PLR0913  an event has these many sides, all but two by nam
     if local.done_instances:
         _mark_done(series, local)
     return document.dump()
+
+
+def is_calendar(raw: bytes) -> bool:
+    """Whether these bytes are meant as a calendar object."""
+    return raw.lstrip()[: len(_BEGIN)].upper() == _BEGIN
+
+
+def compose_like(  # noqa: PLR0913  an event has these many sides, all but three by name
+    like: bytes,
+    uid: str,
+    view: View,
+    *,
+    zone: str,
+    now: datetime,
+    types: Sequence[str] = (),
+    organizer: str = "",
+    client_schedules: bool = False,
+) -> bytes:
+    """A new calendar object for a view, in the place of another: what no view says of that one is kept.
+
+    Its guests are none of it: only those of the view are on the new one, each as on a new event. Raises Unreadable.
+    """
+    series = load(like, zone=zone, types=types)
+    drop(series.calendar, b"METHOD")
+    for event in (series.master, *series.overrides.values()):
+        drop(event, b"ATTENDEE", b"ORGANIZER")
+    series = load(series.document.dump(), zone=zone, types=types)
+    wanted = _with_organizer(view, organizer)
+    patch = {key: wanted.get(key) for key in {*series.view(), *wanted} if key not in series.frozen}
+    Patcher(series, now, agent="CLIENT" if client_schedules else "").apply(patch)
+    put_uid(series, uid)
+    return series.document.dump()
 
 
 def _with_organizer(view: View, address: str) -> View:

@@ -9,7 +9,7 @@ from daemon.core import verdicts
 from daemon.core.deletions import done_goes
 from daemon.core.eligible import Eligibility, eligible
 from daemon.core.fields import equal
-from daemon.core.making import make_event, project
+from daemon.core.making import make_event, project, words_missing
 from daemon.core.merge import first_contact
 from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, when_of
 from daemon.core.naming import place
@@ -18,18 +18,18 @@ from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict, blank_or
 from daemon.core.policy import Backlog
 from daemon.core.projection import incoming
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, without_us
-from daemon.core.together import words_missing
+from daemon.core.store import Seen
 from daemon.core.tombstones import yields
 
 _TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
-def new_file(file: FileNow, tombstone: str | None, situation: Situation) -> Decision:
-    """A file that is in no calendar yet."""
+def new_file(file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None) -> Decision:
+    """A file that is in no calendar yet, or leaves the one in which its event is, or was, `like` this."""
     if (early := _stays_here(file, tombstone, situation)) is not None:
         return early
     first = file.backlog or situation.rebuilding  # no first import ever mails anybody
-    made = make_event(file, situation, "a new file", guests=not first)
+    made = make_event(file, situation, "a new file", guests=not first, like=like)
     if isinstance(made, Verdict):
         return Decision(made)
     verdict, hold = _first_import(file.backlog, situation) or (made.gate.verdict, made.gate.hold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from daemon.core import verdicts
@@ -13,7 +14,9 @@ from daemon.core.plan import CreateEvent, Verdict
 from daemon.core.policy import GuestMail
 from daemon.core.projection import Outgoing, outgoing
 from daemon.core.situation import EventNow, FileNow, Situation, others
+from daemon.core.store import Seen
 
+_ICS = ".ics"
 _SHOWN_BY_DEFAULT = (Field.TYPE, Field.BUSY)  # what every event that Datebook makes says, whatever its file says
 
 
@@ -25,10 +28,15 @@ class Made:
     gate: MailGate
 
 
-def make_event(file: FileNow, situation: Situation, reason: str, *, guests: bool) -> Made | Verdict:
-    """The event for a file, with its guests or without; or why the calendar can't hold it."""
+def make_event(
+    file: FileNow, situation: Situation, reason: str, *, guests: bool, like: Seen | None = None
+) -> Made | Verdict:
+    """The event for a file, with its guests or without; or why the calendar can't hold it.
+
+    `like` is the event whose place it takes, as it was last read: what the file has no word for is as there.
+    """
     out = project(file, None, situation)
-    sent = {**_defaults(file.activity.view, situation), **out.view}
+    sent = {**_beyond(file, like, situation), **_defaults(file.activity.view, situation), **out.view}
     if refusal := situation.refuses(sent):
         return verdicts.blocked("not_held", refusal, "Simplify the rule, or name another calendar.")
     if not guests:
@@ -40,7 +48,9 @@ def make_event(file: FileNow, situation: Situation, reason: str, *, guests: bool
     if absent:
         why = "guests: never" if situation.route.guests is GuestMail.NEVER else "a first import mails nobody"
         reason = f"{reason}, without its guests ({why})"
-    return Made(CreateEvent(view, out.agreed(file.activity.view, sent), out.overlay, reason, gate.mails, absent), gate)
+    agrees = out.agreed(file.activity.view, sent)
+    raw = like.raw if like else b""
+    return Made(CreateEvent(view, agrees, out.overlay, reason, gate.mails, absent, like=raw), gate)
 
 
 def left_out(file: View, event: View, own: frozenset[str]) -> tuple[str, ...]:
@@ -67,6 +77,19 @@ def project(file: FileNow, event: EventNow | None, situation: Situation) -> Outg
         zone=situation.zone,
         own_addresses=situation.own,
     )
+
+
+def words_missing(file: FileNow) -> Collection[Field]:
+    """The fields that the form of this file has no word for."""
+    return () if file.ref.id.lower().endswith(_ICS) else (Field.CATEGORIES,)
+
+
+def _beyond(file: FileNow, like: Seen | None, situation: Situation) -> View:
+    """What the event that a new one takes the place of says in fields that the form of the file has no word for."""
+    if like is None:
+        return {}
+    names = {name for name in words_missing(file) if name in situation.capabilities.holds}
+    return {key: value for key, value in like.activity.view.items() if key.field in names and key.instance is None}
 
 
 def _defaults(view: View, situation: Situation) -> View:

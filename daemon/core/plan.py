@@ -64,7 +64,10 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class CreateEvent:
-    """Make an event for a file. `agrees` become the base."""
+    """Make an event for a file. `agrees` become the base.
+
+    `like` is the raw object of the event whose place it takes, if there is one: what it says beyond the view is kept.
+    """
 
     view: View
     agrees: Mapping[Key, Pair]
@@ -72,6 +75,7 @@ class CreateEvent:
     reason: str
     mails: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # whom the file names and the event is made without
+    like: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.core.policy import PrivateEvents
 from daemon.core.recasting import recast
 from daemon.core.situation import EventNow, FileNow, Situation, others
+from daemon.core.store import Seen
 from daemon.core.together import both_there
 from daemon.core.tombstones import STANDS_ELSEWHERE
 
@@ -87,9 +88,9 @@ def plan_moved(event: EventNow, situation: Situation) -> Decision:
     return Decision(verdicts.waiting("moving", "It moved to another calendar."), (DeleteEvent("moved"),))
 
 
-def plan_file(file: FileNow, tombstone: str | None, situation: Situation) -> Decision:
-    """Decide on a file that is in no calendar."""
-    return new_file(file, tombstone, situation)
+def plan_file(file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None) -> Decision:
+    """Decide on a file that is in no calendar; its event elsewhere, or the one that it had, is `like` this."""
+    return new_file(file, tombstone, situation, like)
 
 
 def plan_event(event: EventNow, tombstone: str | None, situation: Situation) -> Decision:

@@ -80,9 +80,10 @@ class Changes:
 class Create:
     """Make one item. `uid` is the activity's; `token` names this attempt: repeating it makes no second one.
 
-    `view` is the whole of what is to be shown, defaults included. The rest is for the folder: `place` is
-    the path wanted, relative, its suffix the format (another name is found where it is taken); `local`
-    what the file is to say beyond the view; `secret`: mode 0600.
+    `view` is the whole of what is to be shown, defaults included. `like` is the raw object of an event that it
+    takes the place of, from whatever store: one of the same kind carries along what a view has no word for, save
+    its guests. The rest is for the folder: `place` is the path wanted, relative, its suffix the format (another
+    name is found where it is taken); `local` what the file is to say beyond the view; `secret`: mode 0600.
     """
 
     uid: str
@@ -93,6 +94,7 @@ class Create:
     local: Local = Local()
     secret: bool = False
     floating: bool = False
+    like: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

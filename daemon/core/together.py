@@ -10,7 +10,7 @@ from daemon.core import verdicts
 from daemon.core.fields import equal
 from daemon.core.gates import mail_gate
 from daemon.core.key_table import Chooser
-from daemon.core.making import project
+from daemon.core.making import project, words_missing
 from daemon.core.merge import Merged, apply_patch, merge
 from daemon.core.model import Base, Blank, Field, Guest, Key, Pair, Patch, View, everyone_on
 from daemon.core.overlay import Cover, underlay
@@ -39,7 +39,6 @@ from daemon.core.situation import (
 )
 
 _SAME_MOMENT = timedelta(seconds=2)  # within it the calendar counts as the newer
-_ICS = ".ics"
 _TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
@@ -92,11 +91,6 @@ def _shown(base: Base, file: FileNow, event: EventNow, situation: Situation) -> 
     under = underlay(event.activity.view, base)
     named = any(guest.organizer for guest in file.activity.guests)
     return under if named else without_us(under, situation.own)
-
-
-def words_missing(file: FileNow) -> Collection[Field]:
-    """The fields that the form of this file has no word for."""
-    return () if file.ref.id.lower().endswith(_ICS) else (Field.CATEGORIES,)
 
 
 def _chooser(file: FileNow, event: EventNow, situation: Situation) -> Chooser:

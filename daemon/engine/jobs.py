@@ -120,7 +120,8 @@ class JobMaker:
     def _create_event(self, unit: Unit, step: CreateEvent) -> Job:
         file = unit.file
         assert file is not None  # noqa: S101  the caller's case says so
-        write = Create(file.uid or self.new_id(), self.new_id(), step.view, notify=bool(step.mails))
+        uid = file.uid or self.new_id()
+        write = Create(uid, self.new_id(), step.view, notify=bool(step.mails), like=step.like)
         intent = self._intent(unit, write, Side.CALENDAR, "create", step.agrees, step.view, reason=step.reason)
         intent = intent._replace(uid=write.uid, overlay=encoding.dump_view(step.overlay))
         return Job(unit, write, intent, step.agrees, step.overlay)
