@@ -55,7 +55,7 @@ class CalDavAccount:
         self._organizer, self._silences = organizer, silences
         self._name = name or (urlsplit(url).hostname or "")
         self._session = Session(ca=ca, timeout=timeout, store=self._name)
-        self._client = CalDavClient(url, user, secret, self._session, bearer=bearer, renew=renew)
+        self._client = CalDavClient(url, user, secret, self._session, bearer=bearer, renew=renew, words=quirks.words)
         self._discovery = Discovery(self._client, url, store=self._name, clock=clock)
 
     @property

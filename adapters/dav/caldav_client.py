@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from adapters.dav.caldav_errors import PLAIN, Words
 from adapters.net.origin import split_url
 from adapters.net.signing import Auth, basic_auth, bearer_auth
 from adapters.net.transport import Response, Session
@@ -79,8 +80,9 @@ class CalDavClient:
         *,
         bearer: bool,
         renew: Callable[[str], str] | None = None,
+        words: Words = PLAIN,
     ) -> None:
-        self.url = url
+        self.url, self.words = url, words
         self._user, self._secret, self._bearer, self._renew = user, secret, bearer, renew
         self._wire = _Wire(session)
         self._lock = threading.Lock()

@@ -75,4 +75,5 @@ class Collection:
             now=self.clock(),
             store=self.store,
             ref=item,
+            words=self.client.words,
         )

@@ -6,13 +6,13 @@ RFC 3744 section 7.1.1 and RFC 6638 section 3.2.4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
 from adapters.dav.caldav_href import to_id
 from adapters.dav.caldav_xml import conditions_of, is_bare_error
-from adapters.google_calendar.google_errors import CURES, LIMITS, reasons_in
 from adapters.net.retry_after import retry_after
 from adapters.net.transport import Response
 from daemon.core.errors import (
@@ -96,14 +96,28 @@ CONDITION: dict[str, Meaning] = {
     "allowed-attendee-scheduling-object-change": Meaning.REFUSED,
     "same-organizer-in-all-components": Meaning.REFUSED,
     "unique-scheduling-object-resource": Meaning.REFUSED,
-    # Google's own words (google_errors).
-    **dict.fromkeys(CURES, Meaning.FORBIDDEN),
-    **dict.fromkeys(LIMITS, Meaning.LATER),
-    "authError": Meaning.SIGN_IN,
-    "notFound": Meaning.MISSING,
-    "backendError": Meaning.LATER,
-    "invalid": Meaning.REFUSED,
 }
+
+
+def _no_reasons(_body: bytes, _headers: Mapping[str, str]) -> frozenset[str]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a server says in words of its own, beside the preconditions of the RFCs.
+
+    `reasons` finds them in a body and its headers (names in lower case); `limits` are those of them that ask to slow
+    down; `cures` say what to do about those that forbid.
+    """
+
+    reasons: Callable[[bytes, Mapping[str, str]], frozenset[str]] = _no_reasons
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    limits: frozenset[str] = frozenset()
+    cures: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAIN = Words()
 
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _SERVER_ERROR = 500
@@ -117,11 +131,12 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
     now: datetime,
     store: str,
     ref: str = "",
+    words: Words = PLAIN,
 ) -> StoreError:
     """The error that an answer stands for. `changing`: the request was to change something."""
     conditions, hrefs = conditions_of(response.body)
-    conditions |= reasons_in(response.body, response.headers)
-    meaning = meaning_of(response.status, conditions)
+    conditions |= words.reasons(response.body, response.headers)
+    meaning = meaning_of(response.status, conditions, words)
     what = f"{_reason(response.status, conditions)} ({'the event' if asked is Asked.ITEM else 'the calendar'})"
     if response.status == 403 and not conditions and is_bare_error(response.body):  # noqa: PLR2004  the status by its number
         # Google's rate limit looks like this; whether it is one is for the caller to find out.
@@ -129,21 +144,22 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
             f"{what}: too many requests, or forbidden", store=store, ref=ref, throttled=True, uncertain=False
         )
     if meaning is Meaning.LATER:
-        limited = bool(conditions & LIMITS)
+        limited = bool(conditions & words.limits)
         return _later(response, what, now=now, store=store, ref=ref, changing=changing, limited=limited)
-    if meaning is Meaning.FORBIDDEN and conditions & CURES.keys():
-        cure = next(CURES[condition] for condition in sorted(conditions) if condition in CURES)
+    if meaning is Meaning.FORBIDDEN and conditions & words.cures.keys():
+        cure = next(words.cures[condition] for condition in sorted(conditions) if condition in words.cures)
         return Forbidden(what, what_to_do=cure, store=store, ref=ref)
     if meaning is Meaning.CHANGED and hrefs and "no-uid-conflict" in conditions:
         ref = to_id(hrefs[0], response.url)
     return _MAKE[meaning](what, store, ref)
 
 
-def meaning_of(status: int, conditions: frozenset[str]) -> Meaning:
-    """What a status with its preconditions means."""
+def meaning_of(status: int, conditions: frozenset[str], words: Words = PLAIN) -> Meaning:
+    """What a status with its preconditions means, said in the RFCs' words or in a server's own."""
     for condition in sorted(conditions):
-        if condition in CONDITION:
-            return CONDITION[condition]
+        found = CONDITION.get(condition) or words.meanings.get(condition)
+        if found is not None:
+            return found
     return STATUS.get(status, Meaning.LATER)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from adapters.dav.caldav_errors import PLAIN, Words
 from adapters.dav.caldav_href import resource_name
 from daemon.core.model import Field
 from daemon.core.store import Capabilities
@@ -37,6 +38,7 @@ class Quirks:
     agent_counts: bool = True  # SCHEDULE-AGENT may count here (RFC 6638 section 7.1); `doctor --write-test` shows it
     in_flight: int = 10  # writes at once: 1,000 of them at 100 ms each take 10 s
     read_batch: int = 100
+    words: Words = PLAIN  # why it refuses, where it says so in words of its own
     max_reminders: int | None = None
     holds: frozenset[Field] = HELD
     may_drop: frozenset[Field] = frozenset()  # nobody knows whether they survive a PUT

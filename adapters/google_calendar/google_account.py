@@ -12,7 +12,7 @@ from adapters.dav.caldav_account import CalDavAccount
 from adapters.dav.caldav_collection import Collection
 from adapters.dav.caldav_discovery import Discovery, Found
 from adapters.dav.caldav_href import to_id
-from adapters.google_calendar.google_store import GoogleStore
+from adapters.google_calendar.google_store import GOOGLE, GoogleStore
 from daemon.core.errors import Missing
 from daemon.core.store import CalendarInfo, Finding
 
@@ -63,6 +63,7 @@ class GoogleAccount(CalDavAccount):
             organizer=user if "@" in user else owner,
             timeout=timeout,
             renew=renew,
+            quirks=GOOGLE,
         )
         self._user = user.casefold()
         self._own = frozenset(text.lower() for text in (user, owner) if "@" in text)

@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from adapters.dav.caldav_errors import Meaning, Words
+
 _GDATA = b"http://schemas.google.com/g/2005"
 _GDATA_CODE = re.compile(rb"<(?:\w+:)?code>\s*([A-Za-z_]{1,60})\s*</")
 _SCOPE = re.compile(r'error="?(insufficient_scope)')
@@ -20,7 +22,7 @@ _NO_API = (
     "Cloud console, APIs & Services, Library, CalDAV API, Enable. It takes some minutes."
 )
 _NO_SCOPE = "Run `datebook connect` again and leave the box for Google Calendar ticked."
-CURES: Mapping[str, str] = {
+_CURES: Mapping[str, str] = {
     "accessNotConfigured": _NO_API,
     "SERVICE_DISABLED": _NO_API,
     "insufficientPermissions": _NO_SCOPE,
@@ -30,10 +32,10 @@ CURES: Mapping[str, str] = {
     "forbidden": "Ask the calendar's owner for the right to make changes, or set `direction: from-calendar`.",
 }
 # The rate limits of the Calendar API, which CalDAV shares.
-LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
+_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
 
 
-def reasons_in(body: bytes, headers: Mapping[str, str]) -> frozenset[str]:
+def _reasons_in(body: bytes, headers: Mapping[str, str]) -> frozenset[str]:
     """The reasons in an answer; empty where it is none of Google's. Header names are in lower case."""
     challenge = _SCOPE.search(headers.get("www-authenticate", ""))
     if challenge:
@@ -56,3 +58,18 @@ def _reasons(error: Mapping[str, object]) -> Iterator[str]:
             reason = entry.get("reason") if isinstance(entry, dict) else None
             if isinstance(reason, str) and _WORD.fullmatch(reason):
                 yield reason
+
+
+WORDS = Words(
+    reasons=_reasons_in,
+    meanings={
+        **dict.fromkeys(_CURES, Meaning.FORBIDDEN),
+        **dict.fromkeys(_LIMITS, Meaning.LATER),
+        "authError": Meaning.SIGN_IN,
+        "notFound": Meaning.MISSING,
+        "backendError": Meaning.LATER,
+        "invalid": Meaning.REFUSED,
+    },
+    limits=_LIMITS,
+    cures=_CURES,
+)

@@ -14,6 +14,7 @@ from adapters.dav.caldav_collection import Collection
 from adapters.dav.caldav_quirks import Listing, Quirks
 from adapters.dav.caldav_store import CalDavStore
 from adapters.dav.caldav_writing import Writer
+from adapters.google_calendar.google_errors import WORDS
 from adapters.google_calendar.google_keeping import DOUBTFUL
 from adapters.google_calendar.google_uids import original, replacements, resource_name
 from adapters.google_calendar.google_versions import etag_in, is_young, version_of
@@ -33,6 +34,7 @@ GOOGLE = Quirks(
     in_flight=2,  # 600 requests a minute for each user, and fewer writes to one calendar
     read_batch=50,
     may_drop=DOUBTFUL,
+    words=WORDS,
 )
 _SETTLING = timedelta(seconds=60)  # so long a new event may not be found yet
 

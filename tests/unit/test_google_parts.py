@@ -11,7 +11,7 @@ import pytest
 from adapters.dav.caldav_errors import Asked, error_of
 from adapters.dav.caldav_href import to_href
 from adapters.google_calendar.google_account import calendar_id
-from adapters.google_calendar.google_errors import reasons_in
+from adapters.google_calendar.google_errors import WORDS
 from adapters.google_calendar.google_uids import original, replacements, resource_name
 from adapters.google_calendar.google_versions import etag_in, is_young, version_of
 from adapters.net.transport import Response
@@ -76,7 +76,7 @@ def said(reason: str, *, under: str = "errors") -> bytes:
 
 
 def error(response: Response) -> Exception:
-    return error_of(response, asked=Asked.CALENDAR, changing=False, now=NOW, store="google")
+    return error_of(response, asked=Asked.CALENDAR, changing=False, now=NOW, store="google", words=WORDS)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_gdata_xml_is_read_too_and_what_is_none_of_googles_says_nothing():
         b"<html>" * 9,
         b"{" * 9999,
     ):
-        assert reasons_in(body, {}) == frozenset()
+        assert WORDS.reasons(body, {}) == frozenset()
 
 
 @pytest.mark.parametrize(
