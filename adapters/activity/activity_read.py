@@ -34,6 +34,7 @@ from adapters.activity.activity_values import (
 from adapters.activity.yaml_lines import Document, decode, load, place
 from adapters.activity.yaml_tree import Listing, Node, Scalar, Table, YamlFault
 from daemon.core.errors import Unreadable
+from daemon.core.instances import occurs
 from daemon.core.model import (
     Activity,
     AllDay,
@@ -124,6 +125,8 @@ class _Reader(Sheet):
             if originals:
                 view[Key(Field.SKIP)] = originals
         done_instances = self._changes(said["changes"], view, by_time=by_time) if "changes" in said else frozenset()
+        if "changes" in said and not self.faults:
+            self._note_strays(said["changes"], view, by_time=by_time)
         return Activity(
             uid=self.plain(said, "uid"),
             view=view,
@@ -216,6 +219,14 @@ class _Reader(Sheet):
             if not is_blank(entry) and self._instance(original, entry, view):
                 done.add(original)
         return frozenset(done)
+
+    def _note_strays(self, node: Node, view: View, *, by_time: bool) -> None:
+        """Remark on the changes of what is no instance; a calendar's added dates (RDATE) are in no file."""
+        for key, entry in node.entries if isinstance(node, Table) else ():
+            if not is_blank(entry) and not occurs(view, named_by(original_of(key.text), by_time=by_time)):
+                said = "`repeat` has no instance then" if Key(Field.REPEAT) in view else "there is no `repeat`"
+                cure = "Write the date on which the instance would be if nothing had moved it, or take this out."
+                self.note(key.start, "no_instance", f"changes: {said}; what stands here is kept and not sent", cure)
 
     def _instance(self, original: Original, node: Node, view: dict[Key, Value]) -> bool:
         if not isinstance(node, Table):

@@ -9,17 +9,23 @@ from adapters.ics.content_lines import Component, Line, ending_of, line, parse
 from adapters.ics.ics_fields import Fields
 from adapters.ics.ics_lines import drop, put, remove
 from adapters.ics.ics_people import put_guests
-from adapters.ics.ics_series import OF_THE_SERIES, Series, apply, differences
+from adapters.ics.ics_series import OF_THE_SERIES, WHOLE, Series, apply, differences
 from adapters.ics.ics_times import Form, TimeWriter, original_moment, put_rule, put_skips, rewrite_skips
 from adapters.ics.ics_values import escape, unescape, write_moment
 from adapters.ics.ics_write import PLAIN_FIELDS, put_categories, put_field, put_type
-from daemon.core.model import AllDay, Field, Guest, Original, Patch, Timed, Value, When
+from daemon.core.instances import occurs
+from daemon.core.model import AllDay, Field, Guest, Key, Original, Patch, Timed, Value, When
 from daemon.core.times import natural
 
 # What guests must be told about: RFC 5546 section 2.1.4 wants a higher SEQUENCE then.
 _SIGNIFICANT = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP, Field.STATUS, Field.LOCATION})
 _OF_A_MASTER = (b"RRULE", b"RDATE", b"EXDATE", b"EXRULE", b"X-DATEBOOK-DONE", b"X-DATEBOOK-DONE-THROUGH")
 _OF_EVERY_OVERRIDE = frozenset({b"RECURRENCE-ID", b"DTSTAMP", b"CREATED", b"LAST-MODIFIED", b"SEQUENCE", b"DTEND"})
+# What a view tells whole: an override that differs in none of its fields has no more of these than its series.
+_IN_A_VIEW = frozenset(
+    (b"SUMMARY", b"LOCATION", b"DESCRIPTION", b"STATUS", b"CLASS", b"PRIORITY", b"TRANSP", b"CATEGORIES", b"DURATION")
+)
+_SERIES_CHANGES = frozenset({Field.REPEAT, Field.WHEN})
 _ALARM_IDS = (b"UID", b"X-WR-ALARMUID")
 
 
@@ -132,7 +138,10 @@ class Patcher:
         event, shown = self.series.overrides[original], self.series.shown[original]
         differed = differences(self.series.own, shown, original)
         after = self._effective(own, special, original)
-        if single and not differences(own, after, original) and not _has_more(event, self.series.master, own, original):
+        if not differences(own, after, original) and (
+            self._has_ended(original, own, whole)
+            or (single and not _has_more(event, self.series.master, own, original))
+        ):
             remove(self.series.calendar, [event])
             return
         changed = single | {name for name in whole - OF_THE_SERIES if name not in differed}
@@ -144,6 +153,12 @@ class Patcher:
         if moved:
             self._put_original(event, original, own)
         self._stamp(event, before, changed, shown, after)
+
+    def _has_ended(self, original: Original, own: Fields, changed: set[Field]) -> bool:
+        """Whether the series, as it is now, has no such instance; not where more than its rule says what it has."""
+        if not changed & _SERIES_CHANGES or WHOLE in self.series.frozen:
+            return False
+        return not occurs({Key(name): value for name, value in own.items()}, original)
 
     def _put_original(self, event: Component, original: Original, own: Fields) -> None:
         when = own.get(Field.WHEN)
@@ -193,7 +208,7 @@ def _has_more(event: Component, master: Component, own: Fields, original: Origin
     if isinstance(skips, frozenset) and original in skips:
         return False
     names = {each.name for each in event.body if isinstance(each, Line)}
-    return bool(names - {each.name for each in master.body if isinstance(each, Line)} - _OF_EVERY_OVERRIDE)
+    return bool(names - {each.name for each in master.body if isinstance(each, Line)} - _OF_EVERY_OVERRIDE - _IN_A_VIEW)
 
 
 def _raise_sequence(event: Component) -> None:

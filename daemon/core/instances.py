@@ -4,17 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+from daemon.core.expansion import TooMuchWork, Walk, forwards, is_expandable
 from daemon.core.fields import ROWS, effective, equal, moved, said
-from daemon.core.model import Base, Blank, Field, Key, Original, Value, View
+from daemon.core.model import Base, Blank, Field, Key, Original, Value, View, text_of, when_of
 from daemon.core.plan import Side
+from daemon.core.times import bound_of, rule_in, wall_start
 
 # Whether a series, as a view tells it, has an instance with this original start.
 Occurs = Callable[[View, Original], bool]
 
 REPEAT = Key(Field.REPEAT)
 SKIP = Key(Field.SKIP)
+WHEN = Key(Field.WHEN)
+SERIES = frozenset({REPEAT, SKIP, WHEN})  # what says which instances there are
+
+
+def occurs(view: View, original: Original) -> bool:
+    """Whether the series that a view tells has an instance of this name; True where that can't be told."""
+    when = when_of(view)
+    if when is None:
+        return True
+    if not text_of(view, Field.REPEAT):
+        return False
+    rule = rule_in(view)
+    if rule is None or not is_expandable(rule):
+        return True
+    start, bound = wall_start(when), bound_of(rule, when)
+    timed, day = isinstance(original, datetime), original.date() if isinstance(original, datetime) else original
+    if (start if timed else start.date()) == original:  # RFC 5545 section 3.8.5.3: DTSTART is the first, fit or not
+        return True
+    try:
+        for moment in forwards(rule, start, Walk(), since=day):
+            if moment.date() > day or (bound is not None and moment > bound):
+                return False
+            if (moment if timed else moment.date()) == original:
+                return True
+    except TooMuchWork:
+        return True
+    return False
+
+
+def strays(view: View) -> frozenset[Original]:
+    """The instances of which a view says something, and which its series (or what is none) does not have."""
+    return frozenset(original for original in every_original(view) if not occurs(view, original))
 
 
 def every_original(keys: Iterable[Key]) -> set[Original]:
@@ -88,19 +122,28 @@ def _changed(base: Base, side: Side, view: View, keys: Iterable[Key]) -> bool:
 
 
 def ended(base: Base, before: Mapping[Side, View], after: Mapping[Side, View], occurs: Occurs | None) -> Ended | None:
-    """What a change of the series ended: everything where it no longer repeats, else what no longer occurs."""
+    """What a change of the series ended: everything where it no longer repeats, else what no longer occurs.
+
+    What the file alone says of days on which the series has no instance stays there, and is not sent.
+    """
     file, calendar = before[Side.FILE], before[Side.CALENDAR]
     originals = every_original((*base.pairs, *file, *calendar))
     if not any(REPEAT in view for view in after.values()):
         if any(said(half) is not None for half in base.pair(REPEAT)):
             return _no_longer_series(base, calendar, frozenset(originals))
         return _not_yet_series(base, calendar, frozenset(originals))
-    changer = next((side for side in Side if _changed(base, side, before[side], [REPEAT, Key(Field.WHEN)])), None)
-    if occurs is None or changer is None:
+    if occurs is None or not all(equal(key, *(view.get(key) for view in after.values())) for key in (REPEAT, WHEN)):
         return None
-    here = every_original(before[changer])
-    gone = {original for original in originals - here if not occurs(after[changer], original)}
-    return Ended(changer, frozenset(gone)) if gone else None
+    outside = {original for original in originals if not occurs(after[Side.FILE], original)}
+    changer = next((side for side in Side if _changed(base, side, before[side], [REPEAT, WHEN])), None)
+    if changer is Side.FILE:
+        return Ended(Side.FILE, frozenset(outside)) if outside else None
+    outside -= every_original(calendar)  # what the calendar has there is its own
+    if changer is None:
+        outside -= {
+            key.instance for key, pair in base.pairs.items() if key.instance and said(pair.calendar) is not None
+        }
+    return Ended(changer or Side.FILE, frozenset(outside)) if outside else None
 
 
 def _no_longer_series(base: Base, calendar: View, originals: frozenset[Original]) -> Ended | None:

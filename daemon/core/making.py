@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from daemon.core import verdicts
 from daemon.core.fields import effective
 from daemon.core.gates import MailGate, mail_gate
+from daemon.core.instances import REPEAT
 from daemon.core.merge import apply_patch
 from daemon.core.model import Field, Key, View, everyone_on
 from daemon.core.plan import CreateEvent, Verdict
@@ -76,6 +77,7 @@ def project(file: FileNow, event: EventNow | None, situation: Situation) -> Outg
         now=situation.now,
         zone=situation.zone,
         own_addresses=situation.own,
+        more_dates=event is not None and REPEAT in event.activity.frozen,
     )
 
 

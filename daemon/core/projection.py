@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from daemon.core.fields import DEFAULT_TYPE, NO_TITLE, ROWS, normal
-from daemon.core.instances import SKIP, own, skipped
+from daemon.core.instances import SKIP, occurs, own, skipped
 from daemon.core.model import (
     Activity,
     AllDay,
@@ -82,18 +82,22 @@ class Outgoing:
     def agreed(self, file: View, sent: View) -> Mapping[Key, Pair]:
         """What is agreed once an event says `sent` for this file; `sent` is without the overlay.
 
-        An instance of what is no series yet stays unsaid, and so does one that is left out: it goes out when the
-        file begins to repeat, or takes it out of `skip`.
+        An instance that the series does not have stays unsaid: it is none yet, or the instance is left out, or
+        it has none on that day. It goes out when the file changes that.
         """
         pairs = {}
         for key in {*file, *sent}:
             here, there = blank_or(file.get(key)), blank_or(sent.get(key))
-            out = Key(Field.REPEAT) not in sent or key.instance in skipped(sent.get(SKIP))
-            if there is Blank.ABSENT and key.instance is not None and out:
+            if there is Blank.ABSENT and key.instance is not None and not _has(sent, key.instance):
                 continue
             unsaid = there is Blank.ABSENT and normal(key, file.get(key)) is not None
             pairs[key] = Pair(here, Blank.UNHELD if unsaid or key in self.unheld else there)
         return pairs
+
+
+def _has(view: View, original: Original) -> bool:
+    """Whether a view tells of a series that has this instance, and does not leave it out."""
+    return Key(Field.REPEAT) in view and original not in skipped(view.get(SKIP)) and occurs(view, original)
 
 
 def _nearest(reminders: frozenset[object], most: int | None) -> Value:
@@ -113,12 +117,14 @@ def outgoing(  # noqa: PLR0913  an activity, and all that decides what of it may
     now: datetime,
     zone: str,
     own_addresses: frozenset[str] = frozenset(),
+    more_dates: bool = False,
     busy_words: frozenset[Busy] = frozenset(Busy),
 ) -> Outgoing:
     """What of a file goes out on a route.
 
     `guests_on_event`: somebody else is on the event now. `may_send_guests`: guests may be put on it (`guests` is
-    not `never`, or no mail can come of it). `own_addresses` are the account's user's.
+    not `never`, or no mail can come of it). `own_addresses` are the account's user's. `more_dates`: its event has
+    instances that its rule does not tell of.
     """
     guests_unsent = not may_send_guests and (creating or not guests_on_event)
     unheld = _unheld(activity.view, holds, guests_unsent=guests_unsent)
@@ -126,7 +132,8 @@ def outgoing(  # noqa: PLR0913  an activity, and all that decides what of it may
     view = {key: plain.shown(key, value) for key, value in activity.view.items() if _goes(activity, key, unheld)}
     alone = not guests_on_event and all(guest.email in own_addresses or guest.organizer for guest in everyone_on(view))
     cover = _cover(activity, view, route, now, zone) if alone else Cover()
-    cover = replace(cover, holds=holds)
+    there = cover.instances if more_dates else frozenset(one for one in cover.instances if _has(view, one))
+    cover = replace(cover, holds=holds, instances=there)
     return replace(plain, view=view, overlay=cover.over(view), cover=cover)
 
 
@@ -141,8 +148,8 @@ def _goes(activity: Activity, key: Key, unheld: frozenset[Key]) -> bool:
     if key in unheld:
         return False
     if key.instance is not None:
-        left_out = SKIP not in unheld and key.instance in skipped(activity.view.get(SKIP))
-        return Key(Field.REPEAT) in activity.view and ROWS[key.field].per_instance and not left_out
+        view = activity.view if SKIP not in unheld else {**activity.view, SKIP: frozenset()}
+        return ROWS[key.field].per_instance and _has(view, key.instance)
     return key.field is not Field.SUBJECT or normal(key, activity.view[key]) is not None
 
 

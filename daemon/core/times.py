@@ -136,7 +136,8 @@ def natural(when: When, original: Original) -> When:
     return replace(when, start=datetime.combine(original, when.start.time()))
 
 
-def _wall_start(when: When) -> datetime:
+def wall_start(when: When) -> datetime:
+    """The wall-clock time at which it begins: of whole days, midnight."""
     return when.start if isinstance(when, Timed) else datetime.combine(when.first, time())
 
 
@@ -155,7 +156,7 @@ def _moved(view: View) -> dict[Original, When | None]:
     return moved
 
 
-def _until(rule: Rule, when: When) -> datetime | None:
+def bound_of(rule: Rule, when: When) -> datetime | None:
     """UNTIL as a wall-clock bound of the series, inclusive."""
     until = rule.until
     if until is None:
@@ -190,7 +191,7 @@ def last_end(view: View, *, zone: str) -> datetime | None:
 def _last_end(view: View, when: When, rule: Rule, zone: str) -> datetime:
     moved = _moved(view)
     ends = [end_of(span, zone) for span in moved.values() if span]
-    for moment in _from_the_last(rule, _wall_start(when), _until(rule, when)):
+    for moment in _from_the_last(rule, wall_start(when), bound_of(rule, when)):
         original = original_of(when, rule, moment)
         if original not in moved:
             ends.append(end_of(natural(when, original), zone))
@@ -249,14 +250,14 @@ def occurrences(
 def _natural_ones(
     view: View, when: When, moved: Mapping[Original, When | None], zone: str, since: datetime | None
 ) -> Iterator[Occurrence]:
-    start = _wall_start(when)
+    start = wall_start(when)
     rule = rule_in(view)
     if rule is None or not is_expandable(rule):
         original = original_of(when, rule, start)
         if original not in moved:
             yield Occurrence(original, when)
         return
-    bound = _until(rule, when)
+    bound = bound_of(rule, when)
     for moment in forwards(rule, start, Walk(), since=_day_before(when, since, zone)):
         if bound is not None and moment > bound:
             return

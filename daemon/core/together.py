@@ -9,6 +9,7 @@ from datetime import timedelta
 from daemon.core import verdicts
 from daemon.core.fields import equal
 from daemon.core.gates import mail_gate
+from daemon.core.instances import SERIES, occurs
 from daemon.core.key_table import Chooser
 from daemon.core.making import project, words_missing
 from daemon.core.merge import Merged, apply_patch, merge
@@ -67,6 +68,7 @@ def both_there(base: Base, file: FileNow, event: EventNow, situation: Situation)
         chooser=_chooser(file, event, situation),
         shown=out.shown,
         file_lacks=words_missing(file),
+        occurs=None if SERIES & (out.unheld | event.activity.frozen.keys()) else occurs,
     )
     merged = _old_buffer(merged, base, file, shown)
     one_way = _one_way(merged, file, shown, situation)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from daemon.core.model import Activity, Field, Key, View
+from dataclasses import replace
+from datetime import datetime
+
+from daemon.core.instances import every_original, strays
+from daemon.core.model import Activity, Field, Key, Original, View
 from daemon.core.plan import State, Verdict
 
 SYNCED = Verdict(State.SYNCED, "synced", "The file and the calendar agree.")
@@ -19,13 +23,13 @@ GONE = Verdict(State.IGNORED, "gone", "It is neither in the folder nor in the ca
 NOT_RECEIVED = Verdict(
     State.IGNORED,
     "direction",
-    "This calendar only receives (direction: to-calendar): its own events make no files.",
+    "Nothing comes in from this calendar (direction: to-calendar): its own events make no files.",
     "Set `direction: both` for this calendar to receive events.",
 )
 NOT_SENT = Verdict(
     State.IGNORED,
     "direction",
-    "This calendar only sends (direction: from-calendar): files do not go out to it.",
+    "Nothing goes out to this calendar (direction: from-calendar): its events come in, files are not sent.",
     "Set `direction: both` for this calendar, or name another with `calendar:`.",
 )
 OVER = Verdict(
@@ -75,6 +79,14 @@ HELD_PRIVATE = Verdict(
     "private",
     "The mode of private events was changed; what it does to files that are there waits for your word.",
     "Read `datebook plan`, then run `datebook approve`.",
+)
+HELD_TAKEN_BACK = Verdict(
+    State.HELD,
+    "taken_back",
+    "The calendar is as it was before, and all that came later is missing there: "
+    "its server looks restored from a backup.",
+    "`datebook resolve FILE --keep file` sends what the file says again (HOLD for FILE: of all that is held); "
+    "`datebook approve` follows the calendar.",
 )
 GUESTS_NEVER = Verdict(
     State.READ_ONLY,
@@ -210,5 +222,19 @@ def linked(file: View, event: Activity) -> Verdict:
     """What is said of a file that is in step with its event: whether the event holds what can't be edited here."""
     lost = [key for key in event.frozen if key in file or (key == _RULE and _SKIPS not in event.frozen)]
     if not lost:
-        return SYNCED
+        return _but_for(strays(file) - every_original(event.view)) if every_original(file) else SYNCED
     return Verdict(State.READ_ONLY, "frozen", event.frozen[lost[0]], "Change it in the calendar.")
+
+
+def _but_for(kept: frozenset[Original]) -> Verdict:
+    """In step, save for changes of what is no instance: no calendar has a place for them."""
+    if not kept:
+        return SYNCED
+    days = ", ".join(
+        each.isoformat(" ", "minutes") if isinstance(each, datetime) else str(each) for each in sorted(kept, key=str)
+    )
+    return replace(
+        SYNCED,
+        reason=f"{SYNCED.reason} On these dates it has no instance, so their changes stay in the file: {days}.",
+        cure="Write the date on which the instance would be, or take the entry out of `changes`.",
+    )

@@ -327,6 +327,38 @@ def test_a_rule_that_no_longer_has_an_instance_drops_it_with_its_edits_kept_as_a
     assert [clash.key for clash in merged.clashes] == [place]
 
 
+def _day(view, original):
+    return view[REPEAT] == "FREQ=WEEKLY" or original == WEEK
+
+
+def test_a_series_that_its_file_shortens_ends_what_it_says_of_the_rest_in_the_calendar_and_not_in_the_file():
+    here, beyond = Key(Field.LOCATION, WEEK), Key(Field.LOCATION, NEXT)
+    series = {REPEAT: "FREQ=WEEKLY", here: "room 1", beyond: "room 2"}
+    short = {**series, REPEAT: "FREQ=WEEKLY;COUNT=2"}
+    merged = merge(agreed(series), short, series, occurs=_day)
+    assert (merged.to_calendar, merged.to_file) == ({REPEAT: "FREQ=WEEKLY;COUNT=2", beyond: None}, {})
+    base = advance(agreed(series), merged.agrees, merged.calendar_agrees)
+    there = apply_patch(series, merged.to_calendar)
+    assert not merge(base, short, there, occurs=_day).to_calendar
+    assert merge(base, series, there, occurs=_day).to_calendar == {REPEAT: "FREQ=WEEKLY", beyond: "room 2"}
+
+
+def test_what_a_file_says_of_a_day_on_which_the_series_has_no_instance_is_not_sent_and_stays():
+    beyond = Key(Field.LOCATION, NEXT)
+    series = {REPEAT: "FREQ=WEEKLY;COUNT=2"}
+    merged = merge(agreed(series), {**series, beyond: "room 2"}, series, occurs=_day)
+    assert (merged.to_calendar, merged.to_file, merged.clashes) == ({}, {}, ())
+
+
+def test_what_a_calendar_has_on_a_day_beside_its_rule_is_its_own():
+    beyond = Key(Field.LOCATION, NEXT)
+    series = {REPEAT: "FREQ=WEEKLY;COUNT=2"}
+    merged = merge(agreed(series), series, {**series, beyond: "room 2"}, occurs=_day)
+    assert (merged.to_calendar, merged.to_file) == ({}, {beyond: "room 2"})
+    both = {**series, beyond: "room 2"}
+    assert merge(agreed(both), both, series, occurs=_day).to_file == {beyond: None}
+
+
 def test_an_instance_that_only_repeats_its_series_follows_it_when_the_calendar_changes_the_series():
     place = Key(Field.LOCATION, WEEK)
     base = advance(agreed({REPEAT: "FREQ=WEEKLY", PLACE: "room 1"}), {place: Pair("room 1", Blank.ABSENT)})

@@ -29,6 +29,7 @@ READING = {
     "duplicate_key": b"subject: x\nsubject: y\n",
     "encoding": b"subject: \xff\n",
     "merge_key": b"subject: x\n<<: {a: b}\n",
+    "no_instance": b"subject: x\ndue_date: 2026-11-24\nrepeat: FREQ=WEEKLY\nchanges: {2026-12-02: {location: y}}\n",
     "no_subject": b"type: call\n",
     "not_a_mapping": b"- a\n- b\n",
     "same_guest": b"subject: x\nattendees: [a@b.example, A <a@b.example>]\n",
