@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 
 from adapters.net.retry_after import retry_after
+from adapters.outlook.outlook_refusals import REASONS
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -69,24 +70,6 @@ _CODES: Mapping[Meaning, str] = {
 }
 MEANINGS: Mapping[str, Meaning] = {code: meaning for meaning, codes in _CODES.items() for code in codes.split()}
 
-# What the user reads about an item that is refused, where the code's name would tell them little.
-_REASONS: Mapping[str, str] = {
-    "ErrorOccurrenceCrossingBoundary": "Exchange does not let an instance of a series pass its neighbour",
-    "ErrorOccurrenceTimeSpanTooBig": "the instances of this series would overlap",
-    "ErrorRecurrenceHasNoOccurrence": "the rule gives no instance at all",
-    "ErrorCalendarInvalidRecurrence": "Exchange does not take this rule",
-    "ErrorCalendarDurationIsTooLong": "Exchange does not take so long an event",
-    "ErrorCalendarEndDateIsEarlierThanStartDate": "it ends before it begins",
-    "ErrorMessageSizeExceeded": "it is larger than this server takes",
-    "ErrorPropertyValidationFailure": "a text in it is longer than this server takes",
-    "ErrorCalendarInvalidTimeZone": "this server does not know the time zone",
-    "ErrorTimeZone": "this server does not know the time zone",
-    "ErrorInvalidRecipients": "a guest's address is not taken",
-    "ErrorCalendarIsNotOrganizer": "only the organiser can change that",
-    "ErrorCorruptData": "the item is damaged on the server",
-    "ErrorItemCorrupt": "the item is damaged on the server",
-}
-
 OFF = (
     "EWS is switched off for this mailbox; for Exchange Online: service: microsoft365, "
     "else ask the administrator to allow EWS (EWSEnabled, EWSApplicationAccessPolicy)"
@@ -118,7 +101,7 @@ def error_of(
         case Meaning.NO_FOLDER | Meaning.NO_RIGHT | Meaning.SIGN_IN as meaning:
             return _for_the_user(meaning, said, store, ref)
         case None:
-            reason = _REASONS.get(code, f"Exchange refuses it ({code})")
+            reason = REASONS.get(code, f"Exchange refuses it ({code})")
             return Refused(said, reason=reason, store=store, ref=ref)
 
 

@@ -31,13 +31,15 @@ from adapters.outlook.outlook_properties import EXTRA, PENDING, TOKEN
 from adapters.outlook.outlook_series import (
     Steps,
     drops_occurrences,
+    is_about_series,
     revives,
     steps_for_patch,
     steps_from_nothing,
+    touches_instances,
 )
 from adapters.outlook.outlook_view import Owner, activity_of
 from daemon.core.errors import NotFound, Refused, StoreError, Unavailable, VersionMismatch
-from daemon.core.model import Field, View
+from daemon.core.model import View
 from daemon.core.store import Create, Ref, Remove, Update, Write, Written
 
 Carrying = Callable[[str], Iterable[OutlookItem]]
@@ -109,7 +111,7 @@ class Writer:
         master, owner = whole.master, self._owner
         before = activity_of(whole, owner).view
         after = patched(before, write.patch)
-        reason = refusal(after) if _is_about_series(write) else ""
+        reason = refusal(after) if is_about_series(write) else ""
         if reason:
             raise Unheld(reason)
         changed = {key.field for key in write.patch if key.instance is None}
@@ -130,7 +132,7 @@ class Writer:
 
     def _in_place(self, write: Update, whole: Series, fields: Fields, after: View) -> Written:
         steps = Steps()
-        if _touches_instances(write):
+        if touches_instances(write):
             changed = _as_after(whole.master, fields)
             steps = steps_for_patch(whole, changed, after, write.patch, self._owner)
         ref = self._set(whole.master, fields, mail=write.notify) if fields else Ref(write.ref.id, write.ref.version)
@@ -198,15 +200,6 @@ class Writer:
             return item_id_of(answer.items[0])
         except (LookupError, ValueError) as error:
             raise Unavailable("Exchange does not say what it wrote", store=self._name, ref=item) from error
-
-
-def _touches_instances(write: Update) -> bool:
-    return any(key.instance is not None or key.field is Field.SKIP for key in write.patch)
-
-
-def _is_about_series(write: Update) -> bool:
-    fields = {Field.REPEAT, Field.SKIP, Field.WHEN, Field.SUBJECT}
-    return any(key.instance is not None or key.field in fields for key in write.patch)
 
 
 def _plain_item(fields: Fields) -> OutlookItem:

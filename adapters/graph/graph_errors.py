@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from adapters.net.retry_after import retry_after
+from adapters.outlook.outlook_refusals import REASONS
 from daemon.core.errors import (
     CursorExpired,
     Forbidden,
@@ -115,21 +116,6 @@ STATUS: Mapping[int, Meaning] = {
     509: Meaning.SLOWER,
 }
 
-# What the user reads about an item that is refused, where the code's name would tell them little.
-_REASONS: Mapping[str, str] = {
-    "ErrorOccurrenceCrossingBoundary": "Microsoft 365 does not let an instance of a series pass its neighbour",
-    "ErrorOccurrenceTimeSpanTooBig": "the instances of this series would overlap",
-    "ErrorRecurrenceHasNoOccurrence": "the rule gives no instance at all",
-    "ErrorCalendarInvalidRecurrence": "Microsoft 365 does not take this rule",
-    "ErrorPropertyValidationFailure": "a text in it is longer than Microsoft 365 takes",
-    "ErrorMessageSizeExceeded": "it is larger than Microsoft 365 takes",
-    "RequestEntityTooLarge": "it is larger than Microsoft 365 takes",
-    "TimeZoneNotSupportedException": "Microsoft 365 does not know the time zone",
-    "ErrorInvalidRecipients": "a guest's address is not taken",
-    "ErrorCalendarIsNotOrganizer": "only the organiser can change that",
-    "ErrorCorruptData": "the item is damaged on the server",
-}
-
 SIGN_IN = "Run `datebook connect` for this account and sign in again."
 SCOPE = (
     "The sign-in needs the delegated permission Calendars.ReadWrite: run `datebook connect` again; if Microsoft asks "
@@ -154,7 +140,7 @@ def meaning_of(answer: Answer) -> Meaning:
 
 def says_what(answer: Answer) -> bool:
     """Whether its code tells what is wrong, whatever was asked for beside it."""
-    return answer.code in CODES or answer.code in _REASONS
+    return answer.code in CODES or answer.code in REASONS
 
 
 def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
@@ -185,7 +171,7 @@ def error_of(  # noqa: PLR0913  an answer, and what is needed to speak of it
         case Meaning.REFUSED:
             if asked is Asked.FEED:
                 return CursorExpired(what, store=store)
-            reason = _REASONS.get(answer.code, what)
+            reason = REASONS.get(answer.code, what)
             return Refused(what, reason=reason, store=store, ref=ref)
     return _about_what(meaning, what, asked, store, ref)
 

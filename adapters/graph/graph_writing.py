@@ -23,7 +23,15 @@ from adapters.outlook.outlook_codec import create_fields, patch_fields, patched,
 from adapters.outlook.outlook_fields import Unheld, recurrence_in
 from adapters.outlook.outlook_item import Fields, ItemKind, OutlookItem, master_key
 from adapters.outlook.outlook_properties import PENDING
-from adapters.outlook.outlook_series import Steps, drops_occurrences, revives, steps_for_patch, steps_from_nothing
+from adapters.outlook.outlook_series import (
+    Steps,
+    drops_occurrences,
+    is_about_series,
+    revives,
+    steps_for_patch,
+    steps_from_nothing,
+    touches_instances,
+)
 from adapters.outlook.outlook_view import Owner
 from daemon.core.errors import NotFound, Refused, SyncError, Unavailable, VersionMismatch
 from daemon.core.model import Field, Key, View
@@ -105,7 +113,7 @@ class Writer:
         self._refuse_mail(whole.event, write.ref.id, whole.exceptions, notify=write.notify)
         master, owner = whole.series.master, self.owner
         after = patched(whole.activity(owner).view, write.patch)
-        reason = refusal(after, owner.limits) if _is_about_series(write) else ""
+        reason = refusal(after, owner.limits) if is_about_series(write) else ""
         if reason:
             raise Unheld(reason)
         changed = {key.field for key in write.patch if key.instance is None}
@@ -131,7 +139,7 @@ class Writer:
             return Written(self._finished(write.ref.id))
 
     def _in_place(self, write: Update, whole: Whole, fields: Fields, after: View) -> Written:
-        pending = self._steps(write, whole, fields, after) if _touches_instances(write) else Pending()
+        pending = self._steps(write, whole, fields, after) if touches_instances(write) else Pending()
         body = self._patch(whole, fields, notify=write.notify)
         ref = write.ref
         if body:
@@ -231,12 +239,3 @@ def _half_done() -> Iterator[None]:
         raise Unavailable(
             str(error), store=error.store, ref=error.ref, after=error.after, throttled=error.throttled, uncertain=True
         ) from error
-
-
-def _touches_instances(write: Update) -> bool:
-    return any(key.instance is not None or key.field is Field.SKIP for key in write.patch)
-
-
-def _is_about_series(write: Update) -> bool:
-    fields = {Field.REPEAT, Field.SKIP, Field.WHEN, Field.SUBJECT}
-    return any(key.instance is not None or key.field in fields for key in write.patch)

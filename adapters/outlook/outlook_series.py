@@ -27,6 +27,7 @@ from adapters.outlook.outlook_view import Owner, body_text, local_day
 from adapters.outlook.recurrence_codec import index_of
 from adapters.outlook.recurrence_pattern import Recurrence
 from daemon.core.model import Field, Key, Patch, Value, View
+from daemon.core.store import Update
 
 _DROPS = frozenset({"Recurrence", "Start", "End", "IsAllDayEvent"})
 
@@ -40,6 +41,17 @@ class Steps:
 
     def __bool__(self) -> bool:
         return bool(self.skip or self.change)
+
+
+def is_about_series(write: Update) -> bool:
+    """Whether a write may give an item another rule, or say something of single occurrences."""
+    fields = {Field.REPEAT, Field.SKIP, Field.WHEN, Field.SUBJECT}
+    return any(key.instance is not None or key.field in fields for key in write.patch)
+
+
+def touches_instances(write: Update) -> bool:
+    """Whether a write says something of single occurrences."""
+    return any(key.instance is not None or key.field is Field.SKIP for key in write.patch)
 
 
 def drops_occurrences(series: Series, fields: Fields) -> bool:
