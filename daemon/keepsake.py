@@ -53,7 +53,7 @@ class Keepsake:
     def __call__(self) -> None:
         """Write down what the store has to remember; what can't be written now is written after a later pass."""
         with self.journal.turn():
-            calendars = tuple(row.name for row in self.journal.routes() if self.journal.events.count(row.name))
+            calendars = tuple(row.name for row in self.journal.routes() if self.journal.events.is_any_linked(row.name))
             rows = self.journal.tombstones.all()
         if not calendars and not rows:
             return

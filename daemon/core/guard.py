@@ -46,6 +46,13 @@ def edits(decision: Decision) -> Side | None:
     return None
 
 
+def may_stop(number: int, order: Brake, recent: Recent) -> bool:
+    """Whether the brake may hold any of so many decisions: only then it matters how many items are linked."""
+    removing = number + max(recent.deletions.values(), default=0)
+    editing = number + max(recent.edits.values(), default=0)
+    return removing >= min(_FEW, order.count + 1) or editing > order.count * _EDITS
+
+
 def brake(decisions: Sequence[Decision], *, order: Brake, linked: int, recent: Recent) -> list[str | None]:
     """For each decision, why the brake holds it, in figures: all of its kind and side, or (None) none.
 

@@ -71,7 +71,8 @@ class Engine:
     around: Surroundings
     eyes: FolderEyes = field(init=False)
     _recovered: bool = False
-    _waiting: dict[str, object] = field(default_factory=dict)  # by route: the state in which all of it was held
+    # By route, where the last pass found nothing but what is held: the state in which it was, () where nobody looked.
+    _waiting: dict[str, tuple[object, ...] | None] = field(default_factory=dict)
     _unsayable: dict[str, dict[int, Unsayable]] = field(default_factory=dict)  # by route and file
     _looking: threading.RLock = field(default_factory=threading.RLock)
     _passing: dict[str, threading.RLock] = field(default_factory=dict)
@@ -271,8 +272,9 @@ class Engine:
             self.around.may_name,
             self.around.progress,
         )
-        unsettled = self.journal.unsettled(route, self.clock.now().timestamp() // _RECONSIDER)
-        if self._waiting.get(route) == unsettled:
+        waited = self._waiting.get(route)
+        unsettled = self._unsettled(route) if waited is not None else ()
+        if unsettled and unsettled == waited:
             return Applied()  # nothing but what waits for a word, and no news
         reviver = Reviver(route, self.around.closet, self.journal, self.clock, applier.result, self._looking, self.look)
         guarded: list[Unit] = []
@@ -291,6 +293,9 @@ class Engine:
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None
         return applied
+
+    def _unsettled(self, route: str) -> tuple[object, ...]:
+        return self.journal.unsettled(route, self.clock.now().timestamp() // _RECONSIDER)
 
     def _again(self, route: str, result: Applied) -> datetime | None:
         with self.journal.turn():

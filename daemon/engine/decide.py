@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from daemon.core import planner, verdicts
 from daemon.core.fields import equal
-from daemon.core.guard import Recent, brake, deletes, edits
+from daemon.core.guard import Recent, brake, deletes, edits, may_stop
 from daemon.core.model import Base, when_of
 from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
@@ -270,12 +270,9 @@ class Decider:
             return units
         approved = self.journal.holds.approved()
         free = [unit for unit in units if unit.signature not in approved]
-        held = brake(
-            [unit.decision for unit in free],
-            order=self.situation.route.brake,
-            linked=self.journal.events.count(self.situation.route.name),
-            recent=self._recent(),
-        )
+        order, recent = self.situation.route.brake, self._recent()
+        linked = self.journal.events.count(self.situation.route.name) if may_stop(len(free), order, recent) else 0
+        held = brake([unit.decision for unit in free], order=order, linked=linked, recent=recent)
         braked = {id(unit): why for unit, why in zip(free, held, strict=True) if why is not None}
         return [_stopped(unit, why) if (why := braked.get(id(unit))) else _released(unit, approved) for unit in units]
 

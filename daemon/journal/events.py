@@ -123,8 +123,8 @@ class Events:
     def written_after(self, route: str, entry: int) -> set[str]:
         """The ids of the events that were written by us after an entry of the log, and were there when last read."""
         rows = self._db.execute(
-            """SELECT events.remote FROM history
-            JOIN events ON events.uid = history.uid AND events.route = history.route
+            """SELECT events.remote FROM history NOT INDEXED  -- from the end of the log on: SQLite would read all of it
+            CROSS JOIN events INDEXED BY events_uid ON events.uid = history.uid AND events.route = history.route
             WHERE history.id > ? AND history.route = ? AND history.side = 'calendar'
             AND history.action IN ('create', 'update') AND NOT events.gone""",
             (entry, route),
@@ -240,6 +240,11 @@ class Events:
         query = "SELECT count(*) FROM events INDEXED BY events_file WHERE route = ? AND file IS NOT NULL"
         row = self._db.execute(query, (route,))
         return int(row.fetchone()[0])
+
+    def is_any_linked(self, route: str) -> bool:
+        """Whether an event of a route is linked: where one is, it is not counted how many are."""
+        query = "SELECT EXISTS (SELECT 1 FROM events INDEXED BY events_file WHERE route = ? AND file IS NOT NULL)"
+        return bool(self._db.execute(query, (route,)).fetchone()[0])
 
     def demote(self, id_: int, role: str) -> None:
         """Another link leads; this one is `watched`, or `moved` and to be taken down."""

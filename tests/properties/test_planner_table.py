@@ -245,6 +245,7 @@ def test_two_activities_are_braked_together_or_not_at_all() -> None:
             held = guard.brake(decisions, order=Brake(count, share), linked=linked, recent=recently)
             want = braked(kinds, count, share, linked, recent)
             assert [why is not None for why in held] == want, (kinds, count, share, linked, recent)
+            assert guard.may_stop(len(decisions), Brake(count, share), recently) or not any(held)
             cases += 1
     assert cases > 5000
 
