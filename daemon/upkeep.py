@@ -47,6 +47,7 @@ class Upkeep:
         with self.journal.turn():
             self.journal.history.prune((now - self.keep).timestamp())
             self.journal.events.prune((now - self.keep).timestamp())
+            self.journal.past.prune((now - self.keep).timestamp())
             self.journal.copies.prune()
             self.journal.replaced.prune((now - _BUFFER).timestamp())
         self.journal.compact()

@@ -23,7 +23,10 @@ Lists the activities that fit the filters, and says how many each filter hides.
 --status is what the activity says of itself, --sync is how its sync stands.
 """
 _CONFLICTS = "Shows both values of every open conflict."
-_RESOLVE = "Takes one side's value for every open conflict of a file."
+_RESOLVE = (
+    "Takes one side's value for every open conflict of a file, or its whole state where the calendar's server "
+    "looks restored from a backup (FILE may be the hold's id: all files of it)."
+)
 _LOG = "Shows what was done, by whom, before and after; newest first."
 _UNDO = "Takes one entry of the log back, on both sides, before it returns."
 _RESTORE = "Brings a file back from the trash, and its event with it."
@@ -111,9 +114,10 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
 
 
 def _activity(row: Mapping[str, Any]) -> list[str]:
-    start = str(row["start"] or "unscheduled")[:16].replace("T", " ")
+    undated = "-" if row["state"] == "broken" else "unscheduled"
+    start = str(row["start"] or undated)[:16].replace("T", " ")
     subject = shortened(plain(row["subject"]), 50)
-    mark = "done" if row["done"] else row["state"]
+    mark = "disconnected" if row["code"] == "disconnected" else "done" if row["done"] else row["state"]
     return [start, row["type"], subject, mark, plain(row["file"])]
 
 

@@ -27,6 +27,7 @@ HOLDS: Mapping[str, str] = {
     "brake": "more deletions or mass edits at once than the brake lets through",
     "mail": "they would mail guests (guests: ask)",
     "direction": "one side was removed while the direction kept the other from following",
+    "taken_back": "the server looks restored from a backup: what came later is missing there",
     "private": "the mode of private events was changed",
 }
 _MOST = 12  # of a kind of trouble; the rest is counted

@@ -26,6 +26,7 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import DoneShown, OnCalendarDelete
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
+from daemon.core.taken_back import held
 from daemon.core.times import has_ended, last_end
 from daemon.core.tombstones import DELETED_THERE
 
@@ -80,12 +81,13 @@ def _restore_file(file: FileNow, event: EventNow, situation: Situation) -> Decis
     view = event.activity.view
     where = file.ref.id or place(situation.route, view, event.activity.uid, shared=situation.shared)
     verdict = verdicts.waiting("restored", "It was removed here and edited in the calendar: the edit wins.")
+    if not file.missing:  # it has the rest of its keys: with its date back, both sides are merged as ever
+        when = {key: value for key, value in view.items() if key == Key(Field.WHEN)}
+        agrees = {key: Pair(value, value) for key, value in when.items()}
+        steps = (UpdateFile(when, agrees, "edited in the calendar"),) if when else ()
+        return Decision(verdict, steps, again=True)
     agrees = {key: Pair(value, value) for key, value in view.items()}
-    if file.missing:
-        step: Step = CreateFile(where, view, file.activity.local, agrees, "edited in the calendar")
-    else:
-        missing = {key: value for key, value in view.items() if key not in file.activity.view}
-        step = UpdateFile(missing, {key: agrees[key] for key in missing}, "edited in the calendar")
+    step = CreateFile(where, view, file.activity.local, agrees, "edited in the calendar")
     return Decision(verdict, (step,))
 
 
@@ -114,6 +116,8 @@ def event_gone(base: Base, file: FileNow, event: EventNow, situation: Situation)
     followed = _follow(file, situation.route.on_calendar_delete)
     if not situation.route.receives and not any(isinstance(step, Unlink) for step in followed.steps):
         return Decision(verdicts.EVENT_REMOVED, not_before=_end(file, event, situation))
+    if event.taken_back:
+        return held(followed)
     return _if_told(file, followed)
 
 

@@ -187,6 +187,7 @@ class Hold(StrEnum):
     BRAKE = "brake"  # more deletions or mass edits than the brake allows
     MAIL = "mail"  # it would mail guests
     DIRECTION = "direction"  # what was removed while the other side was not to follow
+    TAKEN_BACK = "taken_back"  # what looks like the work of a server that was restored from a backup
     PRIVATE = "private"  # applying a new mode of private_events to what is there
 
 
@@ -196,7 +197,8 @@ class Decision:
 
     `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again;
     `hold`: its steps wait for approval, whatever the guard says; `after_all` are the pairs that hold once
-    every step is done, where that is more than each one's own; `then` is what to tell once they are done.
+    every step is done, where that is more than each one's own; `then` is what to tell once they are done;
+    `again`: once they are, there is more to decide on at once.
     """
 
     verdict: Verdict
@@ -206,6 +208,7 @@ class Decision:
     hold: Hold | None = None
     after_all: Mapping[Key, Pair] = field(default_factory=dict)
     then: Verdict | None = None
+    again: bool = False
 
 
 def blank_or(value: Value | None) -> Half:

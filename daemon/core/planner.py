@@ -5,6 +5,7 @@ file          event         decision
 ============  ============  =====================================================
 there         there         merge field by field                    (`together`)
 there         gone          trash, done, keep; an edit wins         (`deletions`)
+there         taken back    hold what would follow the calendar     (`taken_back`)
 gone          there         delete after a grace; an edit wins      (`deletions`)
 gone          gone          unlink
 there         never linked  make an event, if it may go out         (`arrivals`)
@@ -26,6 +27,7 @@ from daemon.core.policy import PrivateEvents
 from daemon.core.recasting import recast
 from daemon.core.situation import EventNow, FileNow, Situation, others
 from daemon.core.store import Seen
+from daemon.core.taken_back import unless_taken_back
 from daemon.core.together import both_there
 from daemon.core.tombstones import STANDS_ELSEWHERE
 
@@ -47,9 +49,9 @@ def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) 
         return changed
     match here, event.gone:
         case True, False:
-            return _stays(base, file, event, situation)
+            return unless_taken_back(_stays(base, file, event, situation), event)
         case False, False:
-            return file_gone(base, file, event, situation)
+            return unless_taken_back(file_gone(base, file, event, situation), event)
         case True, True:
             return event_gone(base, file, event, situation)
         case _:

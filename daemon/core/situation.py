@@ -80,7 +80,8 @@ class FileNow:
 class EventNow:
     """An event as it was last read. `watched`: another link leads.
 
-    `remembered` is what was agreed on while it was linked, if it no longer is.
+    `remembered` is what was agreed on while it was linked, if it no longer is. `taken_back`: it is as it was before,
+    or gone, together with all that came later, as after a restore of its server from a backup.
     """
 
     activity: Activity
@@ -91,6 +92,7 @@ class EventNow:
     watched: bool = False
     backlog: bool = False
     remembered: Base | None = None
+    taken_back: bool = False
 
 
 def others(guests: frozenset[Guest], own: frozenset[str]) -> tuple[str, ...]:

@@ -238,6 +238,7 @@ class Decider:
             born_in_calendar=event.origin == "calendar",
             watched=event.role == "watched",
             remembered=event.base if event.file is None else None,
+            taken_back=event.taken_back,
             backlog=event.backlog == _UNCHANGED or (event.backlog == _EDITED and not self._skips),
         )
 
@@ -269,7 +270,7 @@ class Decider:
         if not units:
             return units
         approved = self.journal.holds.approved()
-        free = [unit for unit in units if unit.signature not in approved]
+        free = [unit for unit in units if unit.signature not in approved and unit.decision.hold is not Hold.TAKEN_BACK]
         order, recent = self.situation.route.brake, self._recent()
         linked = self.journal.events.count(self.situation.route.name) if may_stop(len(free), order, recent) else 0
         held = brake([unit.decision for unit in free], order=order, linked=linked, recent=recent)

@@ -14,6 +14,7 @@ from daemon.clock import Clock
 from daemon.core.errors import CursorExpired, Missing, StoreError, Unavailable, Unreadable
 from daemon.core.store import Changes, Failed, Gone, Reading, Seen, Store
 from daemon.core.tombstones import yields
+from daemon.engine.losses import Search
 from daemon.journal import Journal
 from daemon.journal.rows import RouteRow, Trouble
 
@@ -39,6 +40,10 @@ class Poll:
     wanted: dict[str, str] = field(default_factory=dict)  # id -> version, to be read
     absent: frozenset[str] = frozenset()  # known ids that a whole listing left out
     proven: bool = True  # whether all of those are gone indeed
+    lost: Search = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lost = Search(self.route, self.store, self.journal)
 
     def run(self) -> int:
         """Ask for changes and record them; returns how many items were read. Raises StoreError."""
@@ -50,6 +55,7 @@ class Poll:
                 what_to_do="Put its old `calendar:` and `url:` back; another one gets a name of its own beside it.",
             )
         changes = self._changes()
+        self.lost.begin(changes)
         returned = frozenset(item.ref.id for item in changes.seen if self._has_returned(item))
         self._record([item for item in changes.seen if item.ref.id not in returned and self._is_news(item)])
         self._want(changes)
@@ -57,6 +63,7 @@ class Poll:
         for readings in _chunks(self.store.read(list(self.wanted)) if self.wanted else iter(())):
             self._record(readings)
             self.progress(len(readings))
+        self.lost.finish()
         if self._is_believed(changes):
             self.journal.set_route(self.route.name, cursor=changes.cursor)
         if changes.complete:
@@ -89,6 +96,7 @@ class Poll:
         try:
             changes = self.store.changes(self.route.cursor)
         except CursorExpired:
+            self.lost.is_reset = self.route.cursor is not None
             return self.store.changes(None)
         if changes.complete or self._tells_of_our_writes(changes) or not self._is_whole_due(_WHOLE_AGAIN):
             return changes
@@ -156,6 +164,8 @@ class Poll:
         with self.journal.turn():
             seen = [self.conceal(reading) for reading in readings if isinstance(reading, Seen)]
             self.proven = self.proven and not any(item.ref.id in self.absent for item in seen)
+            gone = [reading.id for reading in readings if isinstance(reading, Gone)]
+            taken_back = self.lost.among([item.ref for item in seen], gone)
             self.journal.events.saw(name, seen, now.timestamp(), backlog=not self.route.adopted)
             self.journal.quarantine.readable(name, [item.ref.id for item in seen])
             for reading in readings:
@@ -167,6 +177,7 @@ class Poll:
                         self._failed(reading, now)
                     case Seen():
                         self.read += 1
+            self.journal.past.take_back(name, taken_back)
 
     def _failed(self, reading: Failed, now: datetime) -> None:
         """Listed and not readable: set aside with its own clock, whether known or new."""

@@ -20,6 +20,7 @@ from daemon.journal.events import Events
 from daemon.journal.files import Files
 from daemon.journal.intents import Intents
 from daemon.journal.memory import Conflicts, History, Holds, Replaced, Tombstones
+from daemon.journal.past import Past
 from daemon.journal.quarantine import Quarantine
 from daemon.journal.rows import EVENT_COLUMNS, FILE_COLUMNS, RouteRow
 from daemon.journal.scrub import Scrub
@@ -58,6 +59,7 @@ class Journal:
         self._identity = _identity(path)
         self.files = Files(self._db)
         self.events = Events(self._db)
+        self.past = Past(self._db, self.events)
         self.intents = Intents(self._db)
         self.history = History(self._db)
         self.conflicts = Conflicts(self._db)

@@ -16,22 +16,23 @@ _SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
 _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
 raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1,
-backlog = CASE WHEN events.backlog AND events.seen != excluded.seen THEN 2 ELSE events.backlog END"""
+taken_back = 0, backlog = CASE WHEN events.backlog AND events.seen != excluded.seen THEN 2 ELSE events.backlog END"""
 _LINKED = """INSERT INTO events
 (route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
-raw = excluded.raw, seen_at = excluded.seen_at, file = excluded.file, base = excluded.base, gone = 0, dirty = 0"""
+raw = excluded.raw, seen_at = excluded.seen_at, file = excluded.file, base = excluded.base, gone = 0, dirty = 0,
+taken_back = 0"""
 _MANY = 500  # SQLite's older builds take at most 999 parameters
 
 
-_RAW, _GONE = (EVENT_COLUMNS.split(", ").index(name) for name in ("raw", "gone"))
+_RAW, _GONE, _BACK = (EVENT_COLUMNS.split(", ").index(name) for name in ("raw", "gone", "taken_back"))
 
 
 def _row(values: Sequence[Any]) -> EventRow:
     columns = list(values)
     columns[_RAW] = unsealed_raw(columns[_RAW])
-    columns[_GONE] = bool(columns[_GONE])
+    columns[_GONE], columns[_BACK] = bool(columns[_GONE]), bool(columns[_BACK])
     return EventRow._make(columns)
 
 
@@ -149,7 +150,7 @@ class Events:
         activity = encoding.dump_activity(seen.activity)
         self._db.execute(
             """UPDATE events SET remote = ?, version = ?, seen = ?, raw = ?, seen_at = ?, base = ?, gone = 0,
-            writes = writes + 1 WHERE id = ?""",
+            taken_back = 0, writes = writes + 1 WHERE id = ?""",
             (
                 seen.ref.id,
                 seen.ref.version,

@@ -80,6 +80,7 @@ class EventRow(NamedTuple):
     backlog: int  # 1: from before the calendar was connected; 2: and edited since
     rev: int
     writes: int
+    taken_back: bool  # it is, or is gone, as after a restore of its server
 
     @property
     def activity(self) -> Activity:
@@ -98,7 +99,8 @@ class EventRow(NamedTuple):
 
 
 EVENT_COLUMNS = (
-    "id, route, remote, version, uid, seen, raw, seen_at, gone, file, role, origin, base, backlog, rev, writes"
+    "id, route, remote, version, uid, seen, raw, seen_at, gone, file, role, origin, base, backlog, rev, writes, "
+    "taken_back"
 )
 
 

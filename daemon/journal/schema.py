@@ -39,7 +39,7 @@ CREATE TABLE routes (
 ) WITHOUT ROWID;
 
 CREATE TABLE files (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given to another file: the log names files by it
     uid TEXT NOT NULL,               -- "" until it has one
     path TEXT UNIQUE,                -- NULL while it is being made, or was never seen again
     said_uid INTEGER NOT NULL,       -- whether the file itself says its uid
@@ -79,7 +79,7 @@ CREATE TABLE events (
     origin TEXT NOT NULL DEFAULT 'calendar',
     base TEXT,                       -- without a file: what was agreed on while it was linked
     backlog INTEGER NOT NULL DEFAULT 0,
-    problem TEXT,
+    taken_back INTEGER NOT NULL DEFAULT 0,  -- 1: it is, or is gone, as after a restore of its server
     rev INTEGER NOT NULL DEFAULT 0,
     dirty INTEGER NOT NULL DEFAULT 1,
     look_at REAL,
@@ -92,6 +92,16 @@ CREATE INDEX events_dirty ON events (route) WHERE dirty;
 CREATE INDEX events_backlog ON events (route) WHERE backlog;
 CREATE INDEX events_unread ON events (route) WHERE version = '';
 CREATE INDEX events_look_at ON events (route, look_at) WHERE look_at IS NOT NULL;
+
+CREATE TABLE past (                 -- versions that an event had before: seen again, its server has gone back
+    event INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    at REAL NOT NULL,                -- when another one took its place
+    PRIMARY KEY (event, version)
+) WITHOUT ROWID;
+CREATE TRIGGER events_superseded AFTER UPDATE OF version ON events
+    WHEN OLD.version != '' AND NEW.version != OLD.version AND (NEW.version != '' OR NEW.writes != OLD.writes)
+    BEGIN INSERT OR REPLACE INTO past VALUES (OLD.id, OLD.version, NEW.seen_at) ; END;
 
 CREATE TABLE backlog (file INTEGER NOT NULL, route TEXT NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (file, route)) WITHOUT ROWID;
@@ -164,7 +174,7 @@ CREATE TABLE copies (               -- files as their users last saved them
 CREATE TABLE removed (              -- forgotten files: what an undo brings back
     uid TEXT PRIMARY KEY, path TEXT NOT NULL, seen TEXT NOT NULL, raw BLOB
 );
-CREATE TRIGGER files_forgotten BEFORE DELETE ON files BEGIN  -- the id may be given to another file later
+CREATE TRIGGER files_forgotten BEFORE DELETE ON files BEGIN
     INSERT OR REPLACE INTO removed SELECT OLD.uid, OLD.path, OLD.seen, (SELECT raw FROM copies WHERE file = OLD.id)
     WHERE OLD.uid != '' AND OLD.path IS NOT NULL; DELETE FROM copies WHERE file = OLD.id
     ; DELETE FROM replaced WHERE file = OLD.id ; DELETE FROM conflicts WHERE file = OLD.id ; END;

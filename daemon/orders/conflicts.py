@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
 from daemon.core.errors import UsageError
 from daemon.core.merge import advance
-from daemon.core.model import Base, Blank, Key, Pair, Value
+from daemon.core.model import Base, Blank, Field, Key, Pair, Value
 from daemon.core.plan import Side, blank_or
 from daemon.journal import encoding
 from daemon.journal.rows import ConflictRow
+from daemon.orders import taken_back
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.orders.why import relative
 from daemon.status import Json
 from daemon.status.standing import standing
+
+# What a file says in four keys is one field.
+_WHEN = dict.fromkeys(("due_date", "due_time", "duration", "timezone"), Field.WHEN.value)
 
 
 def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -38,25 +42,46 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
 
 
 def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
-    """Keep the value of one side for every open conflict of a file, or for one field of it."""
+    """Keep the value of one side for every open conflict of a file, or for one field; or what a restore took back."""
     side = Side(str(args["keep"]))
     path = relative(app, args)
     field = str(args.get("field") or "")
+    if not field and (reply := taken_back.resolve(app, {path, str(args["file"])}, side, progress)) is not None:
+        return reply
     with app.journal.turn():
         file = app.journal.files.by_path(path)
-        rows = [row for row in app.journal.conflicts.rows() if file and row.file == file.id]
-        rows = [row for row in rows if not field or row.key == field]
+        if file is None:
+            raise UsageError(f"There is no file {path}.", what_to_do="`datebook conflicts` names those in conflict.")
+        rows = _meant(path, [row for row in app.journal.conflicts.rows() if row.file == file.id], field)
         for row in rows:
             _keep(app, row, side)
         since = app.journal.history.newest()
-    if not rows:
-        raise UsageError(f"{path} has no open conflict.", what_to_do="Run `datebook conflicts`.")
     routes = sorted({row.route for row in rows})
     reply = reply_of(app, sync_routes(app, routes, progress))
     with app.journal.turn():
         words = f"the conflict was resolved: the {side.value}'s value is kept"
         app.journal.history.explain(rows[0].file, since, [row.key for row in rows], words)
     return Reply(reply.code, {**reply.data, "resolved": len(rows)}, reply.message, reply.cure)
+
+
+def _meant(path: str, rows: Sequence[ConflictRow], field: str) -> Sequence[ConflictRow]:
+    """The conflicts of a file that are to be resolved. Raises UsageError where there is none such."""
+    there = sorted({row.key for row in rows})
+    wanted = _WHEN.get(field, field)
+    if not there:
+        raise UsageError(
+            f"{path} has no open conflict: there is nothing to resolve.",
+            what_to_do="`datebook conflicts` shows those that there are.",
+        )
+    if not wanted:
+        return rows
+    if wanted not in there:
+        known = wanted.partition("@")[0] in set(Field)
+        raise UsageError(
+            f"`{field}` of {path} is not in conflict." if known else f"There is no field `{field}`.",
+            what_to_do=f"In conflict: {', '.join(there)}. Without --field all of them are resolved.",
+        )
+    return [row for row in rows if row.key == wanted]
 
 
 def _keep(app: App, row: ConflictRow, side: Side) -> None:

@@ -35,6 +35,12 @@ class Stage:
         status, _, _ = self.server.ask("POST", f"{self.server.home.rsplit('/', 2)[0]}/.{order}")
         assert status == 204
 
+    def held(self) -> set[str]:
+        """The files that wait for a word because the server looks restored."""
+        plan = self.me.order("plan").data
+        holds = [hold for hold in plan["held"] if hold["reason"] == "taken_back"]  # type: ignore[union-attr,index,call-overload]  # JSON
+        return {row["file"] for hold in holds for row in hold["actions"]}  # type: ignore[misc,union-attr,index,call-overload]  # JSON
+
     def call(self, name: str) -> None:
         """A new file that is synced."""
         self.me.write(f"{name}.yaml", CALL.format(name))
@@ -56,8 +62,10 @@ def test_what_a_restored_server_lost_is_noticed_by_a_full_sync(stage: Stage) -> 
     stage.call("lost")
     stage.sync()
     stage.tell("restore")
-    stage.sync(full=True)
+    assert stage.sync(full=True) == 3
+    assert stage.held() == {"lost.yaml"}
     assert list(stage.calendar.events()) == ["kept"]
+    stage.me.order("approve")
     assert [entry.path for entry in stage.me.app().folder.trash_list()] == ["lost.yaml"]
     assert list(stage.me.files()) == ["kept.yaml"]
 
@@ -70,7 +78,9 @@ def test_a_calendar_is_listed_whole_once_a_day(stage: Stage) -> None:
     stage.tell("restore")
     stage.clock.pass_by(days=1)
     stage.sync()
-    assert [entry.path for entry in stage.me.app().folder.trash_list()] == ["lost.yaml"]
+    assert stage.held() == {"lost.yaml"}
+    stage.me.order("resolve", {"file": "lost.yaml", "keep": "file"})
+    assert sorted(stage.calendar.events()) == ["kept", "lost"]
 
 
 def test_a_feed_that_does_not_tell_of_our_own_write_is_not_believed(stage: Stage) -> None:
@@ -83,9 +93,20 @@ def test_a_feed_that_does_not_tell_of_our_own_write_is_not_believed(stage: Stage
     assert "LOCATION:Room 5" in stage.calendar.events()["edited"]
     stage.tell("restore")
     stage.sync()
+    assert stage.held() == {"edited.yaml"}
+    stage.me.order("approve")
     assert "location" not in stage.me.files()["edited.yaml"]
     entries = stage.me.order("log").data["entries"]
     assert entries[0]["before"] == {"location": "Room 5"}  # type: ignore[index,call-overload]  # the shape of JSON
+
+
+def test_a_deletion_that_the_feed_tells_of_is_followed_by_a_whole_listing(stage: Stage) -> None:
+    stage.call("kept")
+    stage.call("dropped")
+    stage.sync()
+    stage.calendar.drop("dropped")
+    assert stage.sync(full=True) == 0
+    assert list(stage.me.files()) == ["kept.yaml"]
 
 
 def test_a_quiet_feed_is_asked_for_changes_alone(stage: Stage) -> None:
