@@ -232,7 +232,10 @@ class Applier:
         is_last = isinstance(last, EVENT_STEPS) == (job.intent.side is Side.CALENDAR)
         if is_last and job.intent.kind != "name" and not (unit.file and unit.file.id in self.result.failed):
             done = unit.decision.verdict.state in _DONE_WITH_THE_WRITE
-            self._settle(unit, (unit.decision.then or verdicts.SYNCED) if done else None)
+            if unit.decision.again:
+                self.result.more = True  # both rows are as unsettled as they were
+            else:
+                self._settle(unit, (unit.decision.then or verdicts.SYNCED) if done else None)
             if self.journal.holds.is_any_approved():
                 self.journal.holds.spend([unit.signature])
         return error
