@@ -32,6 +32,7 @@ from daemon.loop.setup import Setup
 from daemon.notify import Notifier
 from daemon.orders import ORDERS
 from daemon.orders.leaving import leave_failure
+from daemon.orders.syncing import is_any_in_grace
 from daemon.passes import Stopping, Synced
 from daemon.progress import LIMIT, Progress
 from daemon.service_status import status_of, watch_problem
@@ -104,7 +105,7 @@ class Service:
         self.loop.look_at(places)
 
     def _sync_now(self, routes: Collection[str], full: bool) -> Mapping[str, Synced]:  # noqa: FBT001  as Syncer has it
-        return self.loop.sync_now(routes, full=full)
+        return self.loop.sync_now(routes, full=full, in_grace=lambda: is_any_in_grace(self.journal))
 
     def _has_new_secret(self, account: str) -> bool:
         return self.app.accounts.has_new_secret(account)

@@ -21,7 +21,11 @@ by its uid or by its subject and time, is not made twice. On a terminal it shows
 
 A file of the store that was split goes to the trash.
 """
-_EXPORT = "Writes all activities into one calendar (.ics) or one table (.csv)."
+_EXPORT = """\
+Writes all activities into one calendar (.ics) or one table (.csv).
+
+--json says how many were written and how many were left out; without --output, with the whole as `text`.
+"""
 _BATCH = 4 << 20  # characters that one order carries
 _FATES = {
     "new": "to make",
@@ -121,6 +125,9 @@ def _tell(told: Mapping[str, Any], args: argparse.Namespace, shell: Shell) -> in
 
 def _export(args: argparse.Namespace, shell: Shell) -> int:
     data: Mapping[str, Any] = carry_out(shell, "export", {"format": args.format}).data
+    if not args.output and args.json:
+        shell.json({"format": args.format, **data})
+        return Exit.DONE
     if not args.output:
         shell.out.line(data["text"].replace("\r\n", "\n").rstrip("\n"))
         return Exit.DONE
@@ -129,7 +136,7 @@ def _export(args: argparse.Namespace, shell: Shell) -> int:
         target.write_bytes(data["text"].encode())
     except OSError as error:
         raise UsageError(f"{target} can't be written: {error.strerror}.", what_to_do="Name another file.") from error
-    said = {"file": str(target), "activities": data["activities"], "left_out": data["left_out"]}
+    said = {"format": args.format, "file": str(target), "activities": data["activities"], "left_out": data["left_out"]}
     if args.json:
         shell.json(said)
     else:

@@ -30,6 +30,7 @@ from daemon.core.errors import Forbidden, SignInNeeded, UsageError
 from daemon.core.policy import Direction, Route
 from daemon.core.store import CalendarInfo, Finding
 from daemon.sign_in import SERVICES
+from daemon.status.status_file import last_status
 
 _TRIES = 3
 _ASKED = frozenset({SecretSource.FILE, SecretSource.KEYRING})
@@ -57,10 +58,19 @@ def connect(args: argparse.Namespace, shell: Shell) -> int:
     if is_changed:
         replace_file(config.path, draft.text.encode(), expected=before)
     elif not args.json:
-        shell.out.line(f"`{args.account}` is connected already; the config stays as it is.")
+        shell.out.line(_as_before(args.account, shell))
     _report(args, draft.config, offered, findings, shell)
     _tell_daemon(args.account, shell)
     return Exit.DONE if all(one.ok for one in findings) else Exit.NEEDS_USER
+
+
+def _as_before(account: str, shell: Shell) -> str:
+    """What is said of an account that stands in the config as it is wished."""
+    last = last_status(shell.places.status)
+    known = last.accounts.get(account) if last else None
+    if known is not None and known.is_disconnected:
+        return f"`{account}` is connected again, and goes on where it was; the config stays as it is."
+    return f"`{account}` is connected already; the config stays as it is."
 
 
 def _unchanged(args: argparse.Namespace, draft: Draft) -> Draft:

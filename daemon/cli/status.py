@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from daemon.cli.screen import Screen
+from daemon.cli.screen import Screen, plain
 from daemon.cli.shell import Exit, Shell
 from daemon.cli.status_view import show
 from daemon.core.errors import UsageError
@@ -61,8 +61,13 @@ def _status(args: argparse.Namespace, shell: Shell) -> int:
 
 def _no_daemon(args: argparse.Namespace, shell: Shell) -> int:
     to = shell.err if args.json else shell.out
+    config, state = plain(str(shell.places.config)), plain(str(shell.places.state))
+    if not shell.places.config.exists():
+        to.line(f"Datebook is not set up yet: there is no config at {config}.")
+        to.line("    `datebook init` makes one, and the folder of your activities; --config FILE names another one.")
+        return Exit.FAILED
     to.line("Datebook has not run yet with this state folder.")
-    to.line(f"    `datebook run` starts it; --state DIR names another folder than {shell.places.state}")
+    to.line(f"    `datebook run` starts it; --state DIR names another folder than {state}")
     return Exit.FAILED
 
 

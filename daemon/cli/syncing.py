@@ -62,6 +62,9 @@ def _tell_synced(reply: Reply, args: argparse.Namespace, shell: Shell) -> int:
     for row in rows:
         done = "up to date" if not row["wrote"] + row["read"] else f"{row['wrote']} written, {row['read']} read"
         shell.out.line(f"{row['calendar']}: {done}" if not row["error"] else f"{row['calendar']}: not finished")
+    waiting: Sequence[Mapping[str, Any]] = reply.data.get("waiting", ())  # type: ignore[assignment]  # as above
+    for row in waiting:
+        shell.out.line(f"{plain(row['file'])}: {plain(row['reason'])} {plain(row['cure'])}")
     if not rows:
         shell.out.line("No calendar is kept in step: `datebook connect ACCOUNT`.")
     if reply.message:

@@ -93,6 +93,7 @@ class Engine:
                 self._recovered = True
                 places = None
                 self._follow_orders()
+            odd = self.eyes.oddities()
             found = self.eyes.look(places, full=full)
             now = self.clock.now().timestamp()
             with self.journal.turn():
@@ -108,7 +109,7 @@ class Engine:
         except OSError as error:
             return Looked(error=StoreError(f"the folder can't be read: {error.strerror or error}"))
         again = instant(due) if due is not None else None
-        return Looked(wake=wake | waiting, again=again, changed=len(found.changed))
+        return Looked(wake=wake | waiting, again=again, changed=len(found.changed) + (odd != self.eyes.oddities()))
 
     def _try_held_files(self) -> None:
         """A look at everything is no hint of one place: editors may have let go of any file that waits for one."""

@@ -73,11 +73,11 @@ class FolderEyes:
         self._stamps(seen.stamps)
         known = self._in_scope(places)
         if not full and seen.stamps == known:  # the usual case
-            self._report(seen)
+            self._report(seen, places)
             return
         to_read = [path for path, stamp in seen.stamps.items() if full or known.get(path) != stamp]
         lost = _lost(known, seen, to_read)
-        self._report(seen)
+        self._report(seen, places)
         if lost:
             self._lose(lost, found)
         put_off: list[Reading] = []
@@ -108,6 +108,10 @@ class FolderEyes:
             news += [path for path in some if path not in same]
         return news
 
+    def oddities(self) -> frozenset[tuple[str, str]]:
+        """What stands in the folder and is no activity: path and code."""
+        return frozenset((path, one.code) for path, one in self.problems.items())
+
     def expect(self, made: Iterable[str]) -> None:
         """Datebook made these files: one that is not there at the next look was removed."""
         self._made = {*self._made, *made}
@@ -128,12 +132,16 @@ class FolderEyes:
             exact.update((path, stamp) for path, stamp in known.items() if path.startswith(folders))
         return exact
 
-    def _report(self, seen: Look) -> None:
+    def _report(self, seen: Look, places: Collection[str] | None) -> None:
+        """Keep what is odd now; of what this look did not go over, what an earlier one found."""
         problems = {problem.path: problem for problem in seen.problems}
-        if seen.partial:
-            self.problems.update(problems)
-        else:
+        again = [place.encode(errors="backslashreplace").decode().strip("/") for place in places or ()]
+        if not seen.partial or not all(again):
             self.problems = problems
+            return
+        folders = tuple(f"{place}/" for place in again)
+        rest = {path: one for path, one in self.problems.items() if not f"{path.rstrip('/')}/".startswith(folders)}
+        self.problems = {**rest, **problems}
 
     def _lose(self, lost: list[str], found: Found) -> None:
         with self._journal.turn():
@@ -160,11 +168,11 @@ class FolderEyes:
 
     def _broken(self, path: str, stamp: Stamp, problem: Unreadable, found: Found) -> None:
         row = self._registrar(found).whose_broken(path, stamp)
-        text = dump_problem(problem)
+        text, now = dump_problem(problem), self._clock.now().timestamp()
         if row is None:
-            self._journal.files.add_broken(path, stamp, text, self._clock.now().timestamp())
+            self._journal.files.add_broken(path, stamp, text, now)
             return
-        self._journal.files.broken(row.id, path, stamp, text)
+        self._journal.files.broken(row.id, path, stamp, text, now)
         self._journal.files.judge(row.id, verdicts.BROKEN)
         found.changed.add(row.id)
 

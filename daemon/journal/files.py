@@ -182,12 +182,13 @@ class Files:
         """Missing files that did not say a uid of their own."""
         return [_row(row) for row in self._db.execute(f"{_SELECT} {_MISSING} AND NOT said_uid ORDER BY id")]
 
-    def broken(self, id_: int, path: str, stamp: Stamp, problem: str) -> None:
-        """The file as it is now can't be read; its last good state stays, and nothing is synced from it."""
+    def broken(self, id_: int, path: str, stamp: Stamp, problem: str, now: float) -> None:
+        """The file as it is now can't be read, since `now` or before; its last good state stays, unsynced."""
         self._db.execute(
-            """UPDATE files SET path = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?, problem = ?, missing = NULL,
+            """UPDATE files SET path = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?,
+            changed = CASE WHEN problem IS NULL THEN ? ELSE changed END, problem = ?, missing = NULL,
             digest = '', dirty = 0, rev = rev + 1 WHERE id = ?""",
-            (path, *stamp, problem, id_),
+            (path, *stamp, now, problem, id_),
         )
 
     def add_broken(self, path: str, stamp: Stamp, problem: str, now: float) -> int:

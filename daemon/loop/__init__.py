@@ -118,11 +118,11 @@ class Loop:
         routes: Collection[str] | None = None,
         *,
         full: bool = False,
-        wait_grace: bool = True,
+        in_grace: Callable[[], bool] = lambda: True,
         patience: timedelta = sync_now.PATIENCE,
     ) -> Mapping[str, Synced]:
         """Look, poll and wait for the end of both; not from the loop's own threads."""
-        return sync_now.sync_now(self.board, routes, full=full, wait_grace=wait_grace, patience=patience)
+        return sync_now.sync_now(self.board, routes, full=full, in_grace=in_grace, patience=patience)
 
     def nudge(self) -> None:
         """Something that the status shows has changed: have it reported soon."""

@@ -20,12 +20,13 @@ def sync_now(
     routes: Collection[str] | None = None,
     *,
     full: bool = False,
-    wait_grace: bool = True,
+    in_grace: Callable[[], bool] = lambda: True,
     patience: timedelta = PATIENCE,
 ) -> Mapping[str, Synced]:
     """Look at the folder, poll the routes (None: all), and wait for both.
 
-    `wait_grace` waits for what is due again within half a minute too: the grace after a file was removed.
+    While a removed file is `in_grace`, what is due again within half a minute is waited for too; all else that waits
+    (for an editor, for its next try) has its own time. It is asked outside of the board's lock.
     A result adds up all passes since the call. An account that its user must sign in to, or whose service
     said when to come back, answers at once with that error; what takes longer than `patience` is Unavailable.
     """
@@ -41,9 +42,11 @@ def sync_now(
             return {name: Synced(name, error=error) for name in names}
         numbers = board.ask_pass(names)
         _wait(board, deadline, lambda: all(_is_answered(board, name, number) for name, number in numbers.items()))
-        if wait_grace:
-            grace = min(deadline, began + GRACE.total_seconds())
-            _wait(board, grace + 1.0, lambda: _is_settled(board, names, grace))
+        until = min(deadline, began + GRACE.total_seconds())
+        _wait(board, until + 1.0, lambda: _is_settled(board, names, board.clock.monotonic()))
+    while in_grace() and _wait_for_change(board, names, until):
+        pass
+    with board.changed:
         return {name: _result(board, name, numbers.get(name, 0), before[name]) for name in names}
 
 
@@ -53,6 +56,16 @@ def _wait(board: Board, deadline: float, ready: Callable[[], bool]) -> None:
         if now >= deadline:
             return
         board.clock.wait(board.changed, deadline - now)
+
+
+def _wait_for_change(board: Board, names: Collection[str], until: float) -> bool:
+    """Wait until something has happened; False: nothing more is due by then."""
+    with board.changed:
+        now = board.clock.monotonic()
+        if board.stopping or now >= until + 1.0 or _is_settled(board, names, until):
+            return False
+        board.clock.wait(board.changed, until + 1.0 - now)
+        return True
 
 
 def _is_answered(board: Board, name: str, number: int) -> bool:

@@ -21,7 +21,7 @@ from daemon.loop.board import Board
 from daemon.loop.board_state import LookOrder
 from daemon.loop.schedule import Step, is_worth_a_warning
 from daemon.loop.setup import InForce
-from daemon.passes import Looked, Passes, Synced
+from daemon.passes import Looked, Passes, Stopping, Synced
 from daemon.progress import Progress
 
 _log = structlog.get_logger("datebook.loop")
@@ -85,7 +85,9 @@ def pass_over_account(crew: Crew, account: str) -> None:
 def _pass_over(crew: Crew, account: str, step: Step) -> None:
     synced = _guarded(crew, f"account {account}", partial(_sync, step), lambda error: Synced(step.route, error=error))
     state = crew.board.end_pass(account, step, synced)
-    if state is not None and synced.error is not None:
+    if isinstance(synced.error, Stopping):
+        _log.info("pass_cut_short", calendar=step.route, account=account, wrote=synced.wrote, read=synced.read)
+    elif state is not None and synced.error is not None:
         speak = _log.warning if is_worth_a_warning(synced.error, state.table.failures) else _log.info
         speak(
             "pass_failed",

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from config.node import instead
-from daemon.app import App
+from daemon.app import App, disconnected_routes
 from daemon.control import ProgressSink, Reply
 from daemon.core.errors import UsageError
 from daemon.core.fields import DEFAULT_TYPE
 from daemon.core.model import AllDay, Field, Status, Timed, When, text_of, when_of
 from daemon.core.model import Key as ModelKey
-from daemon.core.plan import State
+from daemon.core.plan import State, Verdict
+from daemon.core.policy import Route
 from daemon.journal.rows import FileRow
-from daemon.orders.why import verdict_of
+from daemon.orders.why import disconnected, verdict_of
 from daemon.status import Json
 
 
@@ -31,7 +32,7 @@ class _Line:
     status: str
     first: date | None
     text: str
-    state: str
+    verdict: Verdict
 
 
 def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -40,8 +41,9 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
     looked = app.engine.look(None)
     if looked.error is not None:
         raise looked.error
+    away = disconnected_routes(app.routes, app.journal)
     with app.journal.turn():
-        lines = [_line(app, row) for row in app.journal.files.all() if row.missing is None and row.problem is None]
+        lines = [_line(app, row, away) for row in app.journal.files.all() if row.missing is None]
     filters = _filters(args)
     hidden: Counter[str] = Counter()
     shown: list[Json] = []
@@ -50,8 +52,17 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
         hidden.update(set(missed))
         if not missed:
             shown.append(_shown(line))
-    hints: list[Json] = list(_hints(app, args, {line.kind for line in lines}))
+    hints: list[Json] = [
+        *_hints(app, args, {line.kind for line in lines}),
+        *(f"{one.reason} {one.cure}" for one in map(disconnected, _left_alone(away, lines))),
+    ]
     return Reply(0, {"activities": shown, "hidden": dict(hidden), "hints": hints})
+
+
+def _left_alone(away: Mapping[str, Route], lines: Sequence[_Line]) -> Iterator[Route]:
+    """One route of each disconnected account that keeps any of these waiting."""
+    routes = {route.account: route for line in lines if (route := away.get(line.file.route or "")) is not None}
+    yield from routes.values()
 
 
 def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]:
@@ -71,7 +82,7 @@ def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]
         yield f"There is no type `{kind}`. {instead(kind, app.config.types)}"
 
 
-def _line(app: App, row: FileRow) -> _Line:
+def _line(app: App, row: FileRow, away: Mapping[str, Route]) -> _Line:
     activity = row.activity
     when = when_of(activity.view)
     status = activity.view.get(ModelKey(Field.STATUS), Status.CONFIRMED)
@@ -82,7 +93,7 @@ def _line(app: App, row: FileRow) -> _Line:
         done=activity.local.done,
         status=str(status),
         first=_first(when),
-        state=verdict_of(app, row).state.value,
+        verdict=verdict_of(app, row, away),
         text=" ".join(str(value) for value in activity.view.values() if isinstance(value, str)).casefold(),
     )
 
@@ -110,7 +121,7 @@ def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool
     if status:
         found.append(("status", lambda line: line.status == status))
     if state:
-        found.append(("sync", lambda line: line.state == state))
+        found.append(("sync", lambda line: line.verdict.state == state))
     if args.get("done") or args.get("open"):
         wanted = bool(args.get("done"))
         found.append(("done", lambda line: line.done is wanted))
@@ -148,7 +159,8 @@ def _shown(line: _Line) -> Json:
         "end": end,
         "done": line.done,
         "calendar": line.file.route,
-        "state": line.state,
+        "state": line.verdict.state.value,
+        "code": line.verdict.code,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
 from daemon.journal import encoding
-from daemon.journal.rows import Entry, instant
+from daemon.journal.rows import Entry, FileRow, instant
 from daemon.orders.why import relative
 from daemon.status import Json
 from daemon.status.standing import in_words
@@ -18,6 +18,7 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     del progress
     given = str(args.get("file") or "")
     file_id: int | None = None
+    row: FileRow | None = None
     if given:
         path = relative(app, args)
         with app.journal.turn():
@@ -27,7 +28,12 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         file_id = row.id
     with app.journal.turn():
         entries = app.journal.history.entries(file=file_id, limit=int(str(args.get("limit") or 1000)))
-    return Reply(0, {"entries": [_row(app, entry) for entry in entries]})
+    return Reply(0, {"entries": [_row(app, entry) for entry in entries if row is None or _is_of(row, entry)]})
+
+
+def _is_of(file: FileRow, entry: Entry) -> bool:
+    """Whether an entry is of this file: older journals gave the numbers of forgotten files to others."""
+    return not (entry.uid and file.uid) or file.uid == entry.uid
 
 
 def _of_path(app: App, path: str) -> list[Json]:
@@ -42,7 +48,7 @@ def _row(app: App, entry: Entry) -> Json:
         "id": entry.id,
         "when": instant(entry.at).astimezone().isoformat(timespec="seconds"),
         "calendar": entry.route,
-        "file": file.path if file and file.path else entry.path,
+        "file": file.path if file and file.path and _is_of(file, entry) else entry.path,
         "uid": entry.uid,
         "side": entry.side,
         "action": entry.action,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from threading import Condition
 
@@ -11,11 +11,12 @@ from daemon.control import Progress, ProgressSink, Reply
 from daemon.core import verdicts
 from daemon.core.errors import SyncError
 from daemon.engine.poll import listed_mark
+from daemon.journal import Journal
 from daemon.journal.files import load_verdict
 from daemon.loop.reports import trouble_of
 from daemon.passes import Synced
 from daemon.status import Json
-from daemon.status.standing import standing
+from daemon.status.standing import Standing, standing
 
 _PATIENCE = timedelta(seconds=30)  # how far ahead something may be due for `sync` to wait for it
 _ROUNDS = 20
@@ -52,7 +53,7 @@ def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, fu
             results = {name: _rested(result) for name, result in results.items()}
             continue
         due = min((moment for moment in moments if moment is not None), default=None)
-        if not (_is_past(app, due) or _is_any_in_grace(app)) or not _wait_until(app, due):
+        if not (_is_past(app, due) or is_any_in_grace(app.journal)) or not _wait_until(app, due):
             break
     return results
 
@@ -62,10 +63,10 @@ def _is_past(app: App, due: datetime | None) -> bool:
     return due is not None and due <= app.clock.now()
 
 
-def _is_any_in_grace(app: App) -> bool:
+def is_any_in_grace(journal: Journal) -> bool:
     """Whether a removal is still so fresh that nothing follows yet: all else that is due soon has its own time."""
-    with app.journal.turn():
-        rows = app.journal.files.put_off()
+    with journal.turn():
+        rows = journal.files.put_off()
     return any(row.verdict is not None and load_verdict(row.verdict).code == verdicts.GRACE for row in rows)
 
 
@@ -97,11 +98,18 @@ def reply_of(app: App, results: Mapping[str, Synced]) -> Reply:
     rows: list[Json] = [_row(result) for result in results.values()]
     failed = [result for result in results.values() if result.error is not None]
     now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
-    data: dict[str, Json] = {"calendars": rows, "needs_user": now.needs_user}
+    data: dict[str, Json] = {"calendars": rows, "needs_user": now.needs_user, "waiting": list(_held_by_editors(now))}
     if failed and failed[0].error is not None:
         trouble = trouble_of(failed[0].error)
         return Reply(1, data, f"{failed[0].route}: {trouble.message}", trouble.cure)
     return Reply(3 if now.needs_user else 0, data)
+
+
+def _held_by_editors(now: Standing) -> Iterator[Json]:
+    """What this pass left for later because a person is at it: that is said at once, and not waited for."""
+    for one in now.problems:
+        if one.code == verdicts.HELD_BY_EDITOR:
+            yield {"file": one.file, "reason": one.message, "cure": one.cure}
 
 
 def _row(result: Synced) -> Json:

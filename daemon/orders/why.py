@@ -12,12 +12,12 @@ from daemon.core import verdicts
 from daemon.core.errors import UsageError
 from daemon.core.making import left_out
 from daemon.core.plan import State, Verdict
-from daemon.core.policy import GuestMail
+from daemon.core.policy import GuestMail, Route
 from daemon.core.store import Seen
 from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
-from daemon.status import AccountState, CalendarState, Json, Trouble
+from daemon.status import DISCONNECTED, AccountState, CalendarState, Json, Trouble
 from daemon.status.standing import NEEDS_NOBODY, removal
 from daemon.status.status_file import last_status
 
@@ -50,9 +50,7 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         row = app.journal.files.by_path(path)
         links = app.journal.events.of_file(row.id) if row else []
     calendar = next((link.route for link in links), row.route if row else None)
-    verdict = _disconnected(app, calendar, is_linked=bool(links)) or _despite_trouble(
-        app, calendar, _why(app, path, row)
-    )
+    verdict = _despite_trouble(app, calendar, _why(app, path, row))
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -97,13 +95,10 @@ def _guests(app: App, row: FileRow | None, links: Sequence[EventRow]) -> Mapping
     return {"note": note, "left_out": list(absent)}
 
 
-def _disconnected(app: App, calendar: str | None, *, is_linked: bool) -> Verdict | None:
-    """Whether its calendar's account was disconnected: then nothing about the file is decided."""
-    route = disconnected_routes(app.routes, app.journal).get(calendar or "")
-    if route is None:
-        return None
-    reason = f"Its calendar `{route.name}` is disconnected{'; the link is kept' if is_linked else ''}."
-    return Verdict(State.IGNORED, "disconnected", reason, f"Run `datebook connect {route.account}` to go on.")
+def disconnected(route: Route) -> Verdict:
+    """What is said of a file whose calendar is disconnected: nothing about it is decided."""
+    reason = f"You disconnected the account `{route.account}` of its calendar `{route.name}`; every link is kept."
+    return Verdict(State.IGNORED, DISCONNECTED, reason, f"Run `datebook connect {route.account}` to go on.")
 
 
 def _despite_trouble(app: App, calendar: str | None, verdict: Verdict) -> Verdict:
@@ -147,11 +142,7 @@ def _why(app: App, path: str, row: FileRow | None) -> Verdict:
             "Its name is not that of an activity: *.yaml, *.yml and *.ics are, save hidden and temporary ones.",
             "Rename it.",
         )
-    if row.problem is not None:
-        problem = load_problem(row.problem)
-        where = f"line {problem.line}: " if problem.line else ""
-        return Verdict(State.BROKEN, problem.code, f"{where}{problem.message}", problem.cure)
-    return verdict_of(app, row)
+    return verdict_of(app, row, disconnected_routes(app.routes, app.journal))
 
 
 def _removed(app: App, path: str) -> Verdict:
@@ -171,8 +162,14 @@ def _removed(app: App, path: str) -> Verdict:
     )
 
 
-def verdict_of(app: App, row: FileRow) -> Verdict:
-    """What was decided on a file last; an edit since then is waiting for the next pass."""
+def verdict_of(app: App, row: FileRow, away: Mapping[str, Route]) -> Verdict:
+    """What was decided on a file last; an edit since then is waiting for the next pass. `away`: disconnected routes."""
+    if row.problem is not None:
+        problem = load_problem(row.problem)
+        where = f"line {problem.line}: " if problem.line else ""
+        return Verdict(State.BROKEN, problem.code, f"{where}{problem.message}", problem.cure)
+    if (left := away.get(row.route or "")) is not None:
+        return disconnected(left)
     last = load_verdict(row.verdict) if row.verdict is not None else None
     route = app.config.routes.get(row.route or "")
     fresh = last is None or last.state is State.SYNCED or last.code == verdicts.GRACE

@@ -187,7 +187,7 @@ def _file_problems(files: list[FileRow], routes: Mapping[str, Route]) -> Iterabl
             verdict = load_verdict(file.verdict)
             if verdict.state in _SHOWN or _is_grace(file.verdict) or verdict.code in _TOLD:
                 asks = verdict.state in _SHOWN
-                since = instant(file.changed)
+                since = instant(file.missing or file.changed)
                 reason = verdict.reason
                 if verdict.code == verdicts.GRACE and (route := routes.get(file.route or "")):
                     reason = removal(file, route.delete_grace)

@@ -147,10 +147,16 @@ def test_a_daemon_that_hangs_is_said_to_hang(running):
 
 
 def test_before_the_first_run_it_says_how_to_start(tmp_path):
-    done = datebook("status", "--state", str(tmp_path))
+    places = ("--state", str(tmp_path), "--config", str(tmp_path / "config.yaml"))
+    done = datebook("status", *places)
+    assert done.returncode == 1
+    assert "datebook init" in done.stdout
+    assert "datebook run" not in done.stdout
+    (tmp_path / "config.yaml").write_text("store: store\n")
+    done = datebook("status", *places)
     assert done.returncode == 1
     assert "datebook run" in done.stdout
-    done = datebook("status", "--json", "--state", str(tmp_path))
+    done = datebook("status", "--json", *places)
     assert (done.returncode, done.stdout) == (1, "")
 
 

@@ -1,0 +1,130 @@
+"""What commands say where something is not as usual, on a real Radicale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.person import Person
+from tests.servers.radicale_server import radicale
+from tests.servers.running import Servers
+from tests.servers.waiting import running, status, until
+
+CALL = """\
+subject: Call Anna
+type: call
+due_date: 2027-11-24
+due_time: 10:30
+"""
+BROKEN = "subject: Lunch\ndue_date: 2027\n"
+
+
+@pytest.fixture
+def person(servers: Servers, tmp_path: Path) -> Person:
+    return Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
+
+
+@pytest.fixture
+def synced(person: Person) -> Person:
+    person.sync()
+    person.write("call.yaml", CALL)
+    assert person.sync().code == 0
+    return person
+
+
+@pytest.fixture
+def kept(synced: Person) -> Iterator[Person]:
+    """A person whose daemon runs."""
+    with running(synced):
+        yield synced
+
+
+def test_a_broken_file_is_listed_as_broken(synced: Person) -> None:
+    synced.write("lunch.yaml", BROKEN)
+    synced.edit("call.yaml", "due_date: 2027-11-24", "due_date: soon")
+    rows = synced.run("list", "--sync", "broken", "--json").json["activities"]
+    assert {row["file"]: (row["state"], row["subject"]) for row in rows} == {
+        "call.yaml": ("broken", "Call Anna"),
+        "lunch.yaml": ("broken", ""),
+    }
+
+
+def test_list_and_why_say_that_an_account_is_disconnected_and_the_cure(synced: Person) -> None:
+    assert synced.run("disconnect", "home").code == 0
+    listed = synced.run("list", "--json").json
+    assert [(row["state"], row["code"]) for row in listed["activities"]] == [("ignored", "disconnected")]
+    assert ["datebook connect home" in hint for hint in listed["hints"]] == [True]
+    assert "disconnected" in synced.run("list").out
+    why = synced.run("why", "call.yaml", "--json").json
+    assert (why["state"], why["code"]) == ("ignored", "disconnected")
+    assert "`home`" in why["reason"]
+    assert "datebook connect home" in why["cure"]
+
+
+def test_connect_after_disconnect_says_so_and_doubles_nothing(synced: Person) -> None:
+    synced.run("disconnect", "home")
+    assert "connected again" in synced.run("connect", "home").out
+    assert "connected already" in synced.run("connect", "home").out
+    assert synced.sync().code == 0
+    assert (list(synced.events()), synced.files()) == (["Call Anna"], ["call.yaml"])
+
+
+def test_the_log_names_the_file_that_an_entry_is_of(synced: Person) -> None:
+    (synced.store / "call.yaml").unlink()
+    assert synced.sync().code == 0
+    synced.write("lunch.yaml", CALL.replace("Call Anna", "Lunch"))
+    assert synced.sync().code == 0
+    entries = synced.run("log", "--json").json["entries"]
+    uids = {entry["uid"]: entry["file"] for entry in entries}
+    assert sorted(uids.values()) == ["call.yaml", "lunch.yaml"]
+    assert {entry["file"] for entry in synced.run("log", "lunch.yaml", "--json").json["entries"]} == {"lunch.yaml"}
+
+
+def test_resolve_names_the_fields_that_are_in_conflict(servers: Servers, tmp_path: Path) -> None:
+    person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)), extra="    on_conflict: ask\n")
+    person.sync()
+    person.write("call.yaml", CALL)
+    person.sync()
+    without = person.run("resolve", "call.yaml", "--keep", "file")
+    assert (without.code, "has no open conflict" in without.err) == (2, True)
+    person.edit("call.yaml", "Call Anna", "Call Anna today")
+    person.change("Call Anna", "SUMMARY:Call Anna", "SUMMARY:Call Anna later")
+    assert person.sync().code == 3
+    unknown = person.run("resolve", "call.yaml", "--keep", "file", "--field", "titel")
+    assert unknown.code == 2
+    assert "There is no field `titel`" in unknown.err
+    assert "In conflict: subject" in unknown.err
+    other = person.run("resolve", "call.yaml", "--keep", "file", "--field", "due_time")
+    assert "`due_time` of call.yaml is not in conflict" in other.err
+    assert person.run("resolve", "call.yaml", "--keep", "file", "--field", "subject").code == 0
+    assert list(person.events()) == ["Call Anna today"]
+
+
+def test_export_as_json_is_json(synced: Person) -> None:
+    synced.write("idea.yaml", "subject: Idea\n")
+    said = synced.run("export", "--json").json
+    assert (said["format"], said["activities"], said["left_out"]) == ("ics", 1, 1)
+    assert "SUMMARY:Call Anna" in said["text"]
+
+
+def test_an_odd_file_is_reported_while_it_is_there(kept: Person) -> None:
+    (kept.store / "link.yaml").symlink_to("call.yaml")
+    until(lambda: [one["file"] for one in status(kept)["problems"]] == ["link.yaml"])
+    (kept.store / "link.yaml").unlink()
+    until(lambda: not status(kept)["problems"])
+    assert kept.run("status").code == 0
+
+
+def test_a_sync_does_not_wait_for_an_editor_and_says_what_it_left(kept: Person) -> None:
+    swap = kept.store / ".call.yaml.swp"
+    swap.write_bytes(b"b0VIM 9.0\0\0\0".ljust(24, b"\0") + os.getpid().to_bytes(4, "little") + bytes(4068))
+    kept.change("Call Anna", "SUMMARY:Call Anna", "SUMMARY:Call Anna later")
+    said = kept.run("sync", "--json")
+    assert said.code == 0
+    assert [row["file"] for row in said.json["waiting"]] == ["call.yaml"]
+    assert "open in vim" in kept.run("sync").out
+    swap.unlink()
+    until(lambda: "later" in kept.read("call.yaml"))
