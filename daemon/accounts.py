@@ -98,6 +98,18 @@ class Accounts:
         self._accounts.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What an account works with, beside what its config says."""
+
+    places: Places
+    ask: Callable[[], str]
+    zone: str
+    types: Sequence[str]
+    now: Callable[[], datetime]
+    owner: str
+
+
 def secret_of(ref: SecretRef, places: Places) -> Secret:
     """Where a secret is kept, ready to be asked."""
     environment = dict(os.environ)
@@ -118,20 +130,20 @@ def open_account(  # noqa: PLR0913  what an account works with, all by name
 ) -> Account:
     """The account that a config describes; nothing is asked of the service yet."""
     clock = clock or SystemClock()
-    now = clock.now
     ref = config.token or config.password
     ask = secret or (secret_of(ref, places) if ref else _no_secret)
     if secret is None and signs_in(config):
         ask = tokens_for(config, places, clock)
+    given = _Given(places, ask, zone, types, clock.now, owner)
     match config.service:
         case Service.CALDAV:
-            return _caldav(config, places, ask, zone, types, now, owner)
+            return _caldav(config, given)
         case Service.EXCHANGE:
-            return _exchange(config, places, ask, zone, owner)
+            return _exchange(config, given)
         case Service.GOOGLE:
-            return _google(config, ask, zone, types, now, owner)
+            return _google(config, given)
         case Service.MICROSOFT365:
-            return _microsoft(config, ask, zone, types, now, owner)
+            return _microsoft(config, given)
 
 
 def tokens_for(config: AccountConfig, places: Places, clock: Clock) -> TokenSource:
@@ -144,77 +156,55 @@ def silence_of(config: AccountConfig, places: Places) -> Silence:
     return Silence(places.state / "servers.json", f"{config.user} {config.url}")
 
 
-def _caldav(  # noqa: PLR0913, PLR0917  what an account works with
-    config: AccountConfig,
-    places: Places,
-    ask: Callable[[], str],
-    zone: str,
-    types: Sequence[str],
-    now: Callable[[], datetime],
-    owner: str,
-) -> Account:
+def _caldav(config: AccountConfig, given: _Given) -> Account:
     from adapters.dav.caldav_account import CalDavAccount
 
-    silence = silence_of(config, places)
+    silence = silence_of(config, given.places)
     return CalDavAccount(
         config.url,
         config.user,
-        ask,
+        given.ask,
         bearer=config.token is not None,
         ca=config.ca,
-        zone=zone,
-        types=types,
-        clock=now,
+        zone=given.zone,
+        types=given.types,
+        clock=given.now,
         name=config.name,
-        organizer=owner,
+        organizer=given.owner,
         silences=silence.is_proven,
     )
 
 
-def _google(  # noqa: PLR0913, PLR0917  what an account works with
-    config: AccountConfig,
-    ask: Callable[[], str],
-    zone: str,
-    types: Sequence[str],
-    now: Callable[[], datetime],
-    owner: str,
-) -> Account:
+def _google(config: AccountConfig, given: _Given) -> Account:
     from adapters.google_calendar.google_account import GoogleAccount
 
     return GoogleAccount(
         config.url,
         config.user,
-        ask,
-        renew=getattr(ask, "renew", None),
+        given.ask,
+        renew=getattr(given.ask, "renew", None),
         ca=config.ca,
-        zone=zone,
-        types=types,
-        clock=now,
+        zone=given.zone,
+        types=given.types,
+        clock=given.now,
         name=config.name,
-        owner=owner,
+        owner=given.owner,
     )
 
 
-def _microsoft(  # noqa: PLR0913, PLR0917  what an account works with
-    config: AccountConfig,
-    ask: Callable[[], str],
-    zone: str,
-    types: Sequence[str],
-    now: Callable[[], datetime],
-    owner: str,
-) -> Account:
+def _microsoft(config: AccountConfig, given: _Given) -> Account:
     from adapters.graph.graph_account import GraphAccount
 
     return GraphAccount(
         config.url,
-        ask,
+        given.ask,
         ca=config.ca,
-        zone=zone,
-        types=types,
-        clock=now,
+        zone=given.zone,
+        types=given.types,
+        clock=given.now,
         name=config.name,
         user=config.user,
-        also=owner,
+        also=given.owner,
     )
 
 
@@ -222,20 +212,20 @@ def _no_secret() -> str:
     return ""
 
 
-def _exchange(config: AccountConfig, places: Places, ask: Callable[[], str], zone: str, owner: str) -> Account:
+def _exchange(config: AccountConfig, given: _Given) -> Account:
     from adapters.exchange.exchange_account import ExchangeAccount
 
-    servers = KnownServers(places.state / "servers.json")
+    servers = KnownServers(given.places.state / "servers.json")
     key = f"{config.user} {config.url}"
 
     return ExchangeAccount(
         config.url,
         config.user,
-        ask,
-        address=config.user if "@" in config.user else owner,
+        given.ask,
+        address=config.user if "@" in config.user else given.owner,
         bearer=config.token is not None,
         ca=config.ca,
-        zone=zone,
+        zone=given.zone,
         name=config.name,
         recall=lambda: servers.recall(key),
         remember=lambda manner: servers.keep(key, manner),
