@@ -112,10 +112,13 @@ def _tell(told: Mapping[str, Any], args: argparse.Namespace, shell: Shell) -> in
     if args.json:
         shell.json(told)
     else:
-        rows = [row for row in told["activities"] if row["fate"] != "known"]
+        rows = [row for row in told["activities"] if row["fate"] not in {"known", "unreadable"}]
         shell.out.table(
             [[_FATES[row["fate"]], shortened(plain(row["subject"]), 50), plain(row["file"])] for row in rows]
         )
+        for row in (row for row in told["activities"] if row["fate"] == "unreadable"):
+            name = shortened(plain(row["subject"]), 50) or "an event without a title"
+            shell.out.line(f"{name}: not readable: {plain(row['reason'])}; {plain(row['cure'])}")
         for fate, words in _FATES.items():
             if told[fate]:
                 made = "made" if fate == "new" and not told["preview"] else words

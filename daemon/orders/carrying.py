@@ -22,6 +22,7 @@ from daemon.orders.why import relative
 from daemon.status import Json
 
 _AT_ONCE = 200  # files that are made in one batch
+_CURE = "mend it in the calendar file, then import that again: what is here already is not made twice"
 _COLUMNS = (
     "subject", "type", "due_date", "due_time", "duration", "timezone", "location", "conference_meeting_url",
     "public_description", "attendees", "owner", "person", "org", "deal", "lead", "project", "busy", "private",
@@ -44,6 +45,8 @@ class _Found:
     activity: Activity
     reason: str = ""
     place: str = ""
+    cure: str = ""
+    name: str = ""  # of what can't be read; never a private title
 
 
 def take_in(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -79,7 +82,8 @@ def _sorted_out(app: App, objects: Sequence[str]) -> Iterator[_Found]:
         try:
             activity = ics_codec.read(raw, zone=app.engine.around.zone, types=app.config.types)
         except Unreadable as error:
-            yield _Found(Fate.UNREADABLE, Activity(ics_codec.peek_uid(raw), {}), str(error))
+            unread, name = Activity(ics_codec.peek_uid(raw), {}), ics_codec.peek_title(raw).strip('"')
+            yield _Found(Fate.UNREADABLE, unread, str(error), cure=error.cure or _CURE, name=name)
             continue
         uid = activity.uid or str(uuid.uuid5(uuid.NAMESPACE_URL, text))
         activity = replace(activity, uid=uid)
@@ -104,9 +108,10 @@ def _row(found: _Found, path: str = "") -> Json:
     return {
         "file": path or found.place,
         "uid": found.activity.uid,
-        "subject": text_of(found.activity.view, Field.SUBJECT),
+        "subject": found.name or text_of(found.activity.view, Field.SUBJECT),
         "fate": found.fate.value,
         "reason": found.reason,
+        "cure": found.cure,
     }
 
 
