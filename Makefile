@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Two workers more than cores: much of a test is waiting for a server, a watcher or a grace.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))
 
 .PHONY: demo test quick lint bench torture soak install clean
 
@@ -24,10 +26,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 test: lint  ## everything; the last line is pytest's
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not torture" tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not torture" tests
 
 quick: $(STAMP)  ## while working: no slow tests
-	$(BIN)/python -m pytest -n auto -m "not slow and not torture" tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not torture" tests
 
 bench: $(STAMP)  ## figures beside vdirsyncer and a floor, as ratios measured in one run of about 15 minutes
 	$(BIN)/python -m tests.bench
