@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from adapters.folder.file_writes import Rewrite
 from adapters.folder.trash import TrashEntry
@@ -10,7 +10,8 @@ from daemon.app import App
 from daemon.control import ProgressSink, Reply
 from daemon.core.errors import UsageError, VersionMismatch
 from daemon.core.fields import equal
-from daemon.core.model import Activity, Field, Patch, when_of
+from daemon.core.instances import every_original
+from daemon.core.model import Activity, Field, Key, Patch, when_of
 from daemon.core.plan import Side
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Remove, Seen, Update, Write, Written
@@ -82,18 +83,34 @@ def _change_back(app: App, row: FileRow, entry: Entry) -> None:
     before, after = encoding.load_patch(entry.before), encoding.load_patch(entry.after)
     shown = _overlay(app, row) if entry.side == Side.CALENDAR.value else {}
     lifted = {key for key in before if key in shown and shown[key] == after.get(key)}
-    if lifted and not row.activity.local.done:
-        raise UsageError(
-            "This entry shows that instances are done, and can't be taken back by itself.",
-            what_to_do=f"Edit `done_through` or `done` in {row.path}; the calendar follows.",
-        )
+    says = _not_done(row, lifted, shown) if lifted else {}
     patch = {key: value for key, value in before.items() if key not in lifted}
     _see_nothing_since(app, row, {key: after.get(key) for key in patch})
     if patch:
         _write(app, row, patch)
         row = _file_of(app, entry)
     if lifted:
-        _carry_out(app, Update(_read(app, row.path).ref, app.engine.around.new_id(), {}, says={"done": None}))
+        _carry_out(app, Update(_read(app, row.path).ref, app.engine.around.new_id(), {}, says=says))
+
+
+def _not_done(row: FileRow, lifted: Collection[Key], shown: Patch) -> Mapping[str, str | None]:
+    """What the file is to say, that its event does not show these keys: it is not done, or through an earlier day."""
+    local = row.activity.local
+    if local.done:
+        return {"done": None}
+    undone = every_original(lifted)
+    rest = every_original(shown) - undone - local.done_instances
+    if local.done_through is None or undone & local.done_instances or any(key.instance is None for key in lifted):
+        raise UsageError(
+            "This entry shows that single instances are done, and can't be taken back by itself.",
+            what_to_do=f"Edit `done` below `changes` in {row.path}; the calendar follows.",
+        )
+    if any(str(kept) > str(one) for kept in rest for one in undone):
+        raise UsageError(
+            "Later instances were marked as done since; nothing was taken back.",
+            what_to_do=f"Undo what came later first (`datebook log {row.path}`), or edit `done_through`.",
+        )
+    return {"done_through": max(map(str, rest))[:10] if rest else None}
 
 
 def _see_nothing_since(app: App, row: FileRow, left: Patch) -> None:
