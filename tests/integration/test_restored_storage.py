@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tests.scenarios.calendars import Calendar
 from tests.scenarios.person import Person
+from tests.servers.fault_proxy import Answer, Exchange, Fault, FaultProxy, changed
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale
 from tests.servers.world import HandClock
@@ -23,11 +27,13 @@ DATA = {"radicale": "collections", "xandikos": "data"}
 class Stage:
     """One person with one calendar, on a server whose folder can be copied and put back."""
 
-    def __init__(self, root: Path, server: Program, data: Path) -> None:
-        self.server, self.data, self.copy = server, data, root / "copy"
+    def __init__(self, root: Path, server: Program, data: Path, proxy: FaultProxy) -> None:
+        self.server, self.data, self.copy, self.proxy = server, data, root / "copy", proxy
         self.calendar = Calendar(server, server.make_calendar("restored"))
         self.clock = HandClock()
-        self.me = Person("me", root / "me", {"work": self.calendar}, {}, self.clock)
+        behind = replace(server, home=proxy.url_of(server.home))
+        mine = Calendar(behind, proxy.url_of(self.calendar.url))
+        self.me = Person("me", root / "me", {"work": mine}, {}, self.clock)
         for name in ("old", "edited"):
             self.me.write(f"{name}.yaml", CALL.format(name))
         self.sync()
@@ -41,15 +47,17 @@ class Stage:
     def back_up(self) -> None:
         shutil.copytree(self.data, self.copy)
 
-    def put_back(self, *, keep: str = "") -> None:
-        """The server's folder as it was, but for what `keep` matches."""
+    def put_back(self, *, keep: str = "-", lose: str = "-") -> None:
+        """The server's folder as it was, but for what `keep` matches; what `lose` matches is not there."""
         self.server.stop()
-        kept = {path: path.rename(self.copy.parent / f"kept-{n}") for n, path in enumerate(self.data.glob(keep or "-"))}
+        kept = {path: path.rename(self.copy.parent / f"kept-{n}") for n, path in enumerate(self.data.glob(keep))}
         shutil.rmtree(self.data)
         shutil.copytree(self.copy, self.data)
         for path, stash in kept.items():
             shutil.rmtree(path, ignore_errors=True)
             stash.rename(path)
+        for path in self.data.glob(lose):
+            shutil.rmtree(path)
         self.server.start()
 
     def work_on(self) -> None:
@@ -76,12 +84,18 @@ class Stage:
         return {uid: "LOCATION" in text for uid, text in self.calendar.events().items()}
 
 
-@pytest.fixture(params=["radicale", "xandikos"])
+def _without_a_feed(answer: Answer) -> None:
+    answer.body = answer.body.replace(b"sync-collection", b"no-such-report")
+
+
+@pytest.fixture(params=["radicale", "xandikos", "etags only"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    made: Callable[[], Program] = {"radicale": radicale, "xandikos": xandikos}[request.param]
+    made: Callable[[], Program] = {"xandikos": xandikos}.get(request.param, radicale)
     server = made()
-    with server:
-        stage = Stage(tmp_path, server, server.folder / DATA[request.param])
+    with server, FaultProxy(server.home) as proxy:
+        if request.param == "etags only":
+            proxy.add(Fault(changed(_without_a_feed), method="PROPFIND", times=None))
+        stage = Stage(tmp_path, server, server.folder / DATA[server.folder.name.split("-")[1]], proxy)
         yield stage
         stage.me.close()
 
@@ -145,6 +159,20 @@ def test_after_a_restore_an_edit_in_the_calendar_is_an_edit(stage: Stage) -> Non
     assert "Room 9" in stage.me.files()["edited.yaml"]
 
 
+@pytest.mark.parametrize("cache", ["keep", "lose"])
+@pytest.mark.parametrize("stage", ["radicale"], indirect=True)
+def test_whatever_became_of_a_servers_cache_what_was_taken_back_is_held(stage: Stage, cache: str) -> None:
+    """With its old cache the server tells of all that as of changes; with none, its token is of no state at all."""
+    stage.back_up()
+    stage.work_on()
+    before = stage.me.files()
+    stage.put_back(**{cache: "collection-root/*/*/.Radicale.cache"})
+    assert stage.sync() == 3
+    assert stage.me.files() == before
+    assert len(stage.held()) == 4
+
+
+@pytest.mark.parametrize("stage", ["radicale", "xandikos"], indirect=True)
 def test_one_event_that_was_made_since_the_backup_is_held(stage: Stage) -> None:
     stage.back_up()
     stage.me.write("made.yaml", CALL.format("made"))
@@ -156,19 +184,71 @@ def test_one_event_that_was_made_since_the_backup_is_held(stage: Stage) -> None:
     assert stage.trash() == []
 
 
+@pytest.mark.parametrize("stage", ["radicale", "xandikos"], indirect=True)
+def test_a_calendar_that_shows_anothers_events_takes_nothing_away(stage: Stage) -> None:
+    """Two collections were swapped on the server: all of the one's events are gone, and its files stay."""
+    stage.work_on()
+    stage.proxy.clear()
+    other = Calendar(stage.server, stage.server.make_calendar("other"))
+    other.put("another", EVENT.format("Another"))
+    names = {b"/restored/": b"/other/", b"/other/": b"/restored/"}
+    before = stage.me.files()
+
+    def swap(exchange: Exchange) -> None:
+        there = replace(exchange.request, path=_swapped(exchange.request.path, names))
+        answer = exchange.proxy.forward(replace(there, body=_swapped(there.body, names)))
+        exchange.send(replace(answer, body=_swapped(answer.body, names)))
+
+    stage.proxy.add(Fault(swap, times=None))
+    stage.sync()
+    stage.sync()
+    assert before.items() <= stage.me.files().items()
+    assert stage.trash() == []
+    assert list(other.events()) == ["another"]
+    stage.proxy.clear()
+    stage.sync(full=True)
+    assert stage.held() == stage.me.files().keys() - before.keys()  # the other's came last, and is gone again
+    assert before.items() <= stage.me.files().items()
+    assert stage.trash() == []
+
+
+Text = TypeVar("Text", str, bytes)
+
+
+def _swapped(text: Text, names: Mapping[bytes, bytes]) -> Text:
+    raw = text.encode() if isinstance(text, str) else text
+    found = re.sub(b"|".join(names), lambda match: names[match[0]], raw)
+    return found.decode() if isinstance(text, str) else found
+
+
+@pytest.mark.parametrize("token", ["garbage", "http://radicale.org/ns/sync/" + "f" * 64, ""])
+@pytest.mark.parametrize("stage", ["radicale", "xandikos"], indirect=True)
+def test_a_token_that_is_worth_nothing_costs_one_listing_and_writes_nothing(stage: Stage, token: str) -> None:
+    stage.work_on()
+    events, files = stage.calendar.events(), stage.me.files()
+    stage.me.app().journal.set_route("work", cursor=re.sub('"token": "[^"]*"', f'"token": "{token}"', _cursor(stage)))
+    stage.proxy.log.clear()
+    assert stage.sync() == 0
+    assert (stage.calendar.events(), stage.me.files()) == (events, files)
+    asked = [request.method for request in stage.proxy.log]
+    assert not {"PUT", "DELETE"} & {*asked}
+    assert len(asked) <= 3, asked  # the token that is refused, and a listing of two requests
+
+
 def test_a_deletion_is_followed_though_the_server_forgot_its_tokens(stage: Stage) -> None:
     stage.work_on()
     stage.calendar.drop("made")
-    stage.me.app().journal.set_route("work", cursor=_wrong(stage))
+    forgotten = _cursor(stage).replace('"token": "', '"token": "forgotten-')
+    stage.me.app().journal.set_route("work", cursor=forgotten)
     assert stage.sync() == 0
     assert stage.trash() == ["made.yaml"]
 
 
-def _wrong(stage: Stage) -> str:
+def _cursor(stage: Stage) -> str:
     route = stage.me.app().journal.route("work")
     assert route is not None
     assert route.cursor is not None
-    return route.cursor.replace('"token": "', '"token": "forgotten-')
+    return route.cursor
 
 
 def test_an_event_that_was_deleted_since_the_backup_stays_away(stage: Stage) -> None:

@@ -201,6 +201,33 @@ def sample() -> list[State]:
     return [*itertools.islice(unlinked_states(), 0, None, 3), *itertools.islice(linked_states(), 0, None, 61)]
 
 
+# What a restored server took back ------------------------------------------------------------------
+
+
+def expected_of_taken_back(state: State) -> set[str]:
+    """As ever, but that what would follow the calendar waits for a word."""
+    want = expected(state)
+    left = state.event == "gone" and state.file == state.base and not state.past
+    kept = left and state.on_delete is OnCalendarDelete.KEEP and not (state.shared and state.guests == "theirs")
+    to_file = {"file", "make file", "trash file", "mark file done", "the file's date comes back"}
+    follows = (kept and want == {"unlink"}) or to_file & {word.split(" :=")[0] for word in want}
+    return want | {"held: taken_back"} if follows and not any(word.startswith("held") for word in want) else want
+
+
+def test_what_a_restore_took_back_is_held_where_the_file_would_follow_and_nowhere_else() -> None:
+    wrong = []
+    held = Counter()
+    for state in itertools.islice(linked_states(), 0, None, 61):
+        got = set(in_words(decide(replace(state, taken_back=True)))) - {"nothing", "agree"}
+        if state.file == "undated" and {word.split(" :=")[0] for word in got} - {"held: taken_back"} == {"file"}:
+            got = {"the file's date comes back", *(got & {"held: taken_back"})}
+        want = expected_of_taken_back(state)
+        held["held: taken_back" in want] += 1
+        wrong += [(state, got, want)] if got != want else []
+    assert not wrong[:5]
+    assert min(held.values()) > 100
+
+
 # Two activities under the brake -------------------------------------------------------------------
 
 KINDS: dict[str, Decision] = {

@@ -56,6 +56,7 @@ class State:
     from_before: bool = False
     rebuilding: bool = False
     tombstone: bool = False
+    taken_back: bool = False
 
     @property
     def linked(self) -> bool:
@@ -192,7 +193,14 @@ def _event(state: State) -> EventNow:
         view[GUESTS] = _guests(state)
     modified = NOW - timedelta(minutes=30)
     activity = Activity("uid-1", view, modified=modified)
-    return EventNow(activity, Ref("/1", '"1"'), modified, gone=state.event == "gone", backlog=state.from_before)
+    return EventNow(
+        activity,
+        Ref("/1", '"1"'),
+        modified,
+        gone=state.event == "gone",
+        backlog=state.from_before,
+        taken_back=state.taken_back,
+    )
 
 
 def every(*starts: State, **domains: object) -> list[State]:
