@@ -84,6 +84,16 @@ def braked(bench: Bench) -> None:
     bench.person.sync()
 
 
+def restored_server(bench: Bench) -> None:
+    times = {"start": "20271124T100000Z", "end": "20271124T110000Z"}
+    bench.person.add_event("Call Anna", uid="call-1", **times)
+    bench.person.sync()
+    bench.person.add_event("Call Anna", uid="call-1", more="LOCATION:Room 5\r\n", **times)
+    bench.person.sync()
+    bench.person.add_event("Call Anna", uid="call-1", **times)
+    bench.person.sync()
+
+
 def in_the_past(bench: Bench) -> None:
     bench.config("since: all", "since: now")
     bench.person.sync()
@@ -119,6 +129,7 @@ TROUBLES: dict[str, Callable[[Bench], None]] = {
     "It existed before the calendar was connected": from_before,
     "It waits for your word": waits,
     "Much was removed or edited at once": braked,
+    "The server was restored from a backup": restored_server,
     "It is in the past": in_the_past,
     "It has no date": lambda bench: bench.new_file("subject: Call Anna\n"),
     "An activity shows as private": private,
