@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
+from datetime import tzinfo
 from pathlib import Path
 
 from adapters.folder.file_marker import make_marker
@@ -27,6 +28,7 @@ from daemon.core.model import Activity
 from daemon.core.policy import Route
 from daemon.core.routing import Choice, route_for
 from daemon.core.store import Marker
+from daemon.core.times import zone_of
 from daemon.engine import Engine, Surroundings
 from daemon.engine.look import Router
 from daemon.engine.unit import Unit
@@ -54,6 +56,16 @@ class App:
     engine: Engine
     syncer: Syncer | None = None  # the daemon's loop, which knows what is under way; None: the command itself
     routes: Mapping[str, Route] = field(default_factory=dict)  # all of the config; `config` has those that are synced
+
+    @property
+    def shown_zone(self) -> tzinfo | None:
+        """The zone in which its user is shown times; None: the system's."""
+        return shown_zone(self.config)
+
+
+def shown_zone(config: Config) -> tzinfo | None:
+    """The zone in which the user of a config is shown times; None: the system's."""
+    return zone_of(config.timezone) if config.timezone else None
 
 
 @contextmanager

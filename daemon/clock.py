@@ -7,7 +7,8 @@ it jumps. Monotonic time measures intervals; it stands still while the machine s
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from threading import Condition
 from typing import Protocol
 
@@ -23,6 +24,18 @@ class Clock(Protocol):
 
     def wait(self, condition: Condition, timeout: float | None) -> None:
         """Wait on a condition that the caller holds, at most `timeout` seconds; it may return early."""
+
+
+@dataclass(slots=True)
+class ShownTime:
+    """The time of day as its user is shown it: in the zone of the config once that is read, else the machine's."""
+
+    clock: Clock
+    zone: tzinfo | None = None
+
+    def __call__(self) -> datetime:
+        """The time, now."""
+        return self.clock.now().astimezone(self.zone)
 
 
 class SystemClock:

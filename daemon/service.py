@@ -18,8 +18,8 @@ import structlog
 
 from config.load import load
 from config.places import Places, make_state
-from daemon.app import App, bind, build, open_journal, set_connected
-from daemon.clock import Clock, SystemClock
+from daemon.app import App, bind, build, open_journal, set_connected, shown_zone
+from daemon.clock import Clock, ShownTime, SystemClock
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control.control_server import ControlServer
 from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, Missing, UsageError
@@ -224,7 +224,7 @@ class Service:
         """Everything that the status file says."""
         problems = filter(None, (self.config_problem, watch_problem(self.watcher.watching, self.app.config.store)))
         status = status_of(self.app, report, tuple(problems))
-        return replace(status, started=self.started)
+        return replace(status, started=self.started.astimezone(self.app.shown_zone))
 
 
 def _identity(store: Path) -> tuple[int, int] | None:
@@ -246,20 +246,22 @@ def run(places: Places) -> int:
     """Run the daemon in the foreground. Raises ConfigError, AlreadyRunning, JournalError."""
     give_memory_back()
     clock = SystemClock()
-    set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=clock.now)
+    shown = ShownTime(clock)
+    set_up_logs(sys.stderr, journal=under_systemd(os.environ, sys.stderr), clock=shown)
     log_faults()
     make_state(places)
     with hold_state(places.lock):
         try:
-            return _run(places, clock)
+            return _run(places, clock, shown)
         except DatebookError as error:
             _log.critical("cannot_run", error=type(error).__name__)
             leave_failure(places, error, clock)
             raise
 
 
-def _run(places: Places, clock: Clock) -> int:
+def _run(places: Places, clock: Clock, shown: ShownTime) -> int:
     config = load(places.config)
+    shown.zone = shown_zone(config)
     with ExitStack() as stack:
         journal = open_journal(places, clock)
         stack.callback(journal.close)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.app import App, disconnected_routes
 from daemon.core.policy import Route
-from daemon.loop.reports import Report, calendar_problems, trouble_of
+from daemon.loop.reports import Report, calendar_problems, tried_again, trouble_of
 from daemon.status import AccountStatus, CalendarState, CalendarStatus, Problem, Status, health
 from daemon.status.standing import disconnected, standing
 from daemon.watch import How, Watching
@@ -27,12 +27,12 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
     """Everything that the status file says, as of now; `problems` are those that neither journal nor loop know."""
     away = disconnected_routes(app.routes, app.journal)
     seen = app.engine.eyes.problems.values()
-    now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away)
+    now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away, zone=app.shown_zone)
     calendars = {name: _calendar(calendar, report, name) for name, calendar in now.calendars.items()}
     store = now.store
     if report.store_error is not None:
         store = replace(store, missing=trouble_of(report.store_error))
-    moment = app.clock.now()
+    moment = app.clock.now().astimezone(app.shown_zone)
     status = Status(
         version=metadata.version("datebook"),
         pid=os.getpid(),
@@ -40,7 +40,7 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
         updated=moment,
         store=store,
         accounts={
-            name: disconnected(name, calendars, replace(account, token_expires=app.accounts.token_expires(name)))
+            name: disconnected(name, calendars, _account(app, account, name, calendars))
             for name, account in {**_unheard(away), **report.accounts}.items()
         },
         calendars=calendars,
@@ -48,6 +48,16 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
         conflicts=now.conflicts,
     )
     return replace(status, state=health(report.life, status))
+
+
+def _account(app: App, account: AccountStatus, name: str, calendars: Mapping[str, CalendarStatus]) -> AccountStatus:
+    """What the loop knows of an account, with what is known from before, and the time of its next try in words."""
+    before = (one.last_sync for one in calendars.values() if one.account == name and one.last_sync)
+    last = account.last_success or max(before, default=None)
+    account = replace(account, last_success=last, token_expires=app.accounts.token_expires(name))
+    if account.error is None or account.next_try is None:
+        return account
+    return replace(account, error=tried_again(account.error, f"{account.next_try.astimezone(app.shown_zone):%H:%M:%S}"))
 
 
 def _unheard(away: Mapping[str, Route]) -> Mapping[str, AccountStatus]:

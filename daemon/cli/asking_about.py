@@ -115,7 +115,7 @@ def _list(args: argparse.Namespace, shell: Shell) -> int:
 
 def _activity(row: Mapping[str, Any]) -> list[str]:
     undated = "-" if row["state"] == "broken" else "unscheduled"
-    start = str(row["start"] or undated)[:16].replace("T", " ")
+    start = row["begins"] or undated
     subject = shortened(plain(row["subject"]), 50)
     mark = "disconnected" if row["code"] == "disconnected" else "done" if row["done"] else row["state"]
     return [start, row["type"], subject, mark, plain(row["file"])]
@@ -160,7 +160,8 @@ def _log(args: argparse.Namespace, shell: Shell) -> int:
     rows: Sequence[Mapping[str, Any]] = reply.data["entries"]  # type: ignore[assignment]  # as the order has it
     now = shell.now()
     for row in rows:
-        when = day_and_time(datetime.fromisoformat(row["when"]), now)
+        moment = datetime.fromisoformat(row["when"])
+        when = day_and_time(moment, now.astimezone(moment.tzinfo))
         head = f"{row['id']:>5}  {when}  {row['action']} {row['side']}  {plain(row['file'] or row['uid'])}"
         shell.out.line(f"{head}  by {row['by']}: {plain(row['reason'])}")
         for name in sorted({*row["before"], *row["after"]}):

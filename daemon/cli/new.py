@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from daemon.cli.init import SCHEMA_NAME
 from daemon.cli.shell import Exit, Shell
@@ -45,7 +46,7 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
         raise UsageError(f"There is no type `{args.type}`.", what_to_do=instead(args.type, config.types))
     if args.time and not args.date:
         raise UsageError("A time needs a date.", what_to_do="Add --date DATE.")
-    path = _write(config, args, _day(args.date, shell))
+    path = _write(config, args, _day(args.date, config, shell))
     shell.out.line(str(path))
     shell.out.flush()
     if not args.date:
@@ -57,11 +58,11 @@ def _new(args: argparse.Namespace, shell: Shell) -> int:
     return report(list(look_over([path], rules_of(config, shell))), 1, shell)
 
 
-def _day(said: str | None, shell: Shell) -> date | None:
+def _day(said: str | None, config: Config, shell: Shell) -> date | None:
     if said is None:
         return None
     if said == "today":
-        return shell.now().date()
+        return shell.now().astimezone(ZoneInfo(config.timezone) if config.timezone else None).date()
     try:
         return date.fromisoformat(said)
     except ValueError:

@@ -43,16 +43,18 @@ _WRONG = 2
 
 def _alone(shell: Shell, command: str, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     import sys
-    from datetime import UTC, datetime
 
     from daemon.app import open_app
+    from daemon.clock import ShownTime, SystemClock
     from daemon.logs import set_up_logs
     from daemon.orders import ORDERS
     from daemon.orders.leaving import leave_status
 
-    set_up_logs(sys.stderr, journal=False, clock=lambda: datetime.now(UTC), level="warning")
+    shown = ShownTime(SystemClock())
+    set_up_logs(sys.stderr, journal=False, clock=shown, level="warning")
     connecting = str(args.get("account", "")) if command == "connect" else ""
     with open_app(shell.places, connecting=connecting) as app:
+        shown.zone = app.shown_zone
         reply = ORDERS[command](app, args, progress)
         leave_status(app, reply)
         return reply

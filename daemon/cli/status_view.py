@@ -54,7 +54,7 @@ def show(screen: Screen, status: Status, trouble: str, now: datetime) -> None:
     word, meaning, ink = ("not running", "", Ink.BAD) if trouble else _HEADS[status.state]
     said = f"  {meaning}" if meaning else ""
     screen.line(f"{screen.ink('Datebook', Ink.STRONG)} {status.version}  {screen.ink(word, ink)}{said}")
-    since = day_and_time(status.started, now)
+    since = day_and_time(status.started, now.astimezone(status.started.tzinfo))
     screen.line(screen.ink(f"since {since}, process {status.pid}, written {age(status.updated, now)}", Ink.FAINT))
     if trouble:
         screen.line(screen.ink(trouble, Ink.BAD))

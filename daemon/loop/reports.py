@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 
@@ -13,6 +13,8 @@ from daemon.loop.board_state import RouteState
 from daemon.loop.schedule import Instant, is_worth_a_warning, wall_of
 from daemon.passes import Stopping
 from daemon.status import AccountState, AccountStatus, CalendarState, Life, Problem, Trouble, calendar_problem
+
+_BY_ITSELF = "it is tried again by the running daemon, or by the next `datebook sync`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,26 @@ def report_of(board: Board, life: Life | None = None, stuck: tuple[str, ...] = (
 
 def trouble_of(error: SyncError) -> Trouble:
     """An error in words: its code, what happened, what to do."""
-    return Trouble(_code(error), str(error), str(getattr(error, "what_to_do", "") or getattr(error, "cure", "")))
+    said = str(getattr(error, "what_to_do", "") or getattr(error, "cure", ""))
+    return Trouble(_code(error), str(error), said or _patience(error, _BY_ITSELF))
+
+
+def tried_again(error: Trouble, at: str) -> Trouble:
+    """The same of a service that is out of reach, with the time at which it is tried again."""
+    return replace(error, cure=error.cure.replace(_BY_ITSELF, f"it is tried again at {at}"))
+
+
+def _patience(error: SyncError, again: str) -> str:
+    """What to do where only time helps, or the network's owner."""
+    match error:
+        case Full():
+            return f"Make room there, or ask for more. Nothing is lost: {again}."
+        case Unavailable(throttled=True):
+            return f"Nothing has to be done, and nothing is lost: {again}."
+        case Unavailable():
+            return f"Check the network, and `url` of the account in the config. Nothing is lost: {again}."
+        case _:
+            return ""
 
 
 def calendar_problems(report: Report) -> tuple[Problem, ...]:

@@ -34,7 +34,7 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
             "file_value": one.file_value,
             "calendar_value": one.calendar_value,
             "chosen": one.chosen,
-            "since": one.since.astimezone().isoformat(timespec="seconds") if one.since else None,
+            "since": one.since.astimezone(app.shown_zone).isoformat(timespec="seconds") if one.since else None,
         }
         for one in now.conflicts
     ]

@@ -52,8 +52,8 @@ def leave_status(app: App, reply: Reply) -> None:
     """
     away = disconnected_routes(app.routes, app.journal)
     seen = app.engine.eyes.problems.values()
-    now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away)
-    moment = app.clock.now()
+    now = standing(app.journal, app.config.routes, str(app.config.store), seen, away=away, zone=app.shown_zone)
+    moment = app.clock.now().astimezone(app.shown_zone)
     before = last_status(app.places.status)
     met = _met(reply)
     status = Status(
@@ -140,7 +140,7 @@ def _last(account: str, now: Standing) -> datetime | None:
 
 def leave_failure(places: Places, error: DatebookError, clock: Clock) -> None:
     """The daemon can't run: the status file says why, and what to do."""
-    moment = clock.now()
+    moment = clock.now().astimezone()
     if isinstance(error, ConfigError):
         problems = tuple(
             Problem("config", one.message, one.cure, moment, file=error.path, line=one.line, column=one.column)

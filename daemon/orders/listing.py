@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 from config.node import instead
 from daemon.app import App, disconnected_routes
@@ -30,7 +30,7 @@ class _Line:
     owner: str
     done: bool
     status: str
-    first: date | None
+    begins: datetime | date | None  # as its user's clock has it
     text: str
     verdict: Verdict
 
@@ -47,7 +47,7 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
     filters = _filters(args)
     hidden: Counter[str] = Counter()
     shown: list[Json] = []
-    for line in sorted(lines, key=lambda line: (line.first or date.max, line.file.path)):
+    for line in sorted(lines, key=_order):
         missed = [name for name, fits in filters if not fits(line)]
         hidden.update(set(missed))
         if not missed:
@@ -92,20 +92,34 @@ def _line(app: App, row: FileRow, away: Mapping[str, Route]) -> _Line:
         owner=(activity.local.owner or app.config.owner).lower(),
         done=activity.local.done,
         status=str(status),
-        first=_first(when),
+        begins=_begins(when, app.shown_zone),
         verdict=verdict_of(app, row, away),
         text=" ".join(str(value) for value in activity.view.values() if isinstance(value, str)).casefold(),
     )
 
 
-def _first(when: When | None) -> date | None:
+def _begins(when: When | None, zone: tzinfo | None) -> datetime | date | None:
+    """The day, or the time without its zone, at which it begins for its user."""
     match when:
-        case Timed(start, _, _):
-            return start.date()
+        case Timed(start, name, _) if zone is not None and name == str(zone):
+            return start
+        case Timed(_, name, _):
+            from daemon.core.times import start_of  # noqa: PLC0415  only a zone of its own needs it
+
+            return start_of(when, name).astimezone(zone).replace(tzinfo=None)
         case AllDay(first, _):
             return first
         case None:
             return None
+
+
+def _order(line: _Line) -> tuple[date, str, str]:
+    """By day, on each day the whole days first, then by time; what has no date comes last."""
+    return _day_of(line) or date.max, line.begins.isoformat() if line.begins else "", line.file.path
+
+
+def _day_of(line: _Line) -> date | None:
+    return line.begins.date() if isinstance(line.begins, datetime) else line.begins
 
 
 def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
@@ -129,7 +143,7 @@ def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool
         found.append(("text", lambda line: text.casefold() in line.text))
     first, last = _day(args.get("from")), _day(args.get("to"))
     if first or last:
-        found.append(("time", lambda line: _within(line.first, first, last)))
+        found.append(("time", lambda line: _within(_day_of(line), first, last)))
     return found
 
 
@@ -155,6 +169,7 @@ def _shown(line: _Line) -> Json:
         "uid": line.file.uid,
         "subject": text_of(activity.view, Field.SUBJECT),
         "type": line.kind,
+        "begins": line.begins.isoformat(sep=" ", timespec="minutes") if isinstance(line.begins, datetime) else start,
         "start": start,
         "end": end,
         "done": line.done,

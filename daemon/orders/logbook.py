@@ -46,7 +46,7 @@ def _row(app: App, entry: Entry) -> Json:
     file = app.journal.files.get(entry.file) if entry.file is not None else None
     return {
         "id": entry.id,
-        "when": instant(entry.at).astimezone().isoformat(timespec="seconds"),
+        "when": instant(entry.at).astimezone(app.shown_zone).isoformat(timespec="seconds"),
         "calendar": entry.route,
         "file": file.path if file and file.path and _is_of(file, entry) else entry.path,
         "uid": entry.uid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import tzinfo
 
 from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
@@ -32,7 +33,7 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         keep_holds(app.journal, route, units, app.clock.now())
         going = [unit for unit in units if unit.decision.hold is None and not unit.is_in_grace]
         actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
-        actions += _later(route, app.engine.later(route))
+        actions += _later(route, app.engine.later(route), app.shown_zone)
         held += _held(route, units)
         stuck |= {unit.file.path for unit in units if unit.file and unit.decision.verdict.state in _STUCK}
     broken, blocked = _left_out(app, stuck)
@@ -50,11 +51,11 @@ def _left_out(app: App, stuck: set[str]) -> tuple[int, int]:
     return now.store.broken, max(0, len(asking) - now.store.broken)
 
 
-def _later(route: str, units: list[Unit]) -> list[Json]:
+def _later(route: str, units: list[Unit], zone: tzinfo | None) -> list[Json]:
     """What is done when a grace has ended, and when that is."""
     rows: list[Json] = []
     for unit in units:
-        until = unit.decision.not_before.astimezone() if unit.decision.not_before else None
+        until = unit.decision.not_before.astimezone(zone) if unit.decision.not_before else None
         for row in plan_rows(route, [unit]):
             when = f", at {until:%H:%M:%S} unless it is put back" if until else ""
             moment = until.isoformat(timespec="seconds") if until else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from adapters.folder.file_writes import Rewrite
 from adapters.folder.trash import TrashEntry
@@ -237,8 +238,11 @@ def _explain_return(app: App, path: str, since: int, reason: str) -> None:
 
 
 def _told(reply: Reply, more: Mapping[str, Json]) -> Reply:
-    """What the pass answered, with a cure where an error of the calendar has none of its own."""
-    cure = reply.cure or (_FOLLOWS if reply.message else "")
+    """What the pass answered; where only time helps, or nothing else is known, that the calendar follows."""
+    rows: Any = reply.data.get("calendars", ())
+    codes = {row["error"]["code"] for row in rows if row["error"]}
+    waits = reply.message and (not reply.cure or codes <= {"unavailable", "throttled"})
+    cure = _FOLLOWS if waits else reply.cure
     return Reply(reply.code, {**reply.data, **more}, reply.message, cure)
 
 

@@ -151,7 +151,7 @@ def _removed(app: App, path: str) -> Verdict:
         entry = app.journal.history.newest_of(path)
     if entry is None:
         raise UsageError(f"There is no file {path}.", what_to_do="See `datebook list`, or `datebook restore`.")
-    when = instant(entry.at).astimezone()
+    when = instant(entry.at).astimezone(app.shown_zone)
     what = f"{entry.action} {entry.side}, {entry.reason}" if entry.reason else f"{entry.action} {entry.side}"
     cure = f"To take that back: datebook undo {entry.id}" if entry.action in {"delete", "trash"} else ""
     return Verdict(
@@ -174,7 +174,9 @@ def verdict_of(app: App, row: FileRow, away: Mapping[str, Route]) -> Verdict:
     route = app.config.routes.get(row.route or "")
     fresh = last is None or last.state is State.SYNCED or last.code == verdicts.GRACE
     if route is not None and fresh and (row.missing is not None or (last and last.code == verdicts.GRACE)):
-        return verdicts.waiting(verdicts.GRACE, removal(row, route.delete_grace), "Put the file back to keep both.")
+        return verdicts.waiting(
+            verdicts.GRACE, removal(row, route.delete_grace, app.shown_zone), "Put the file back to keep both."
+        )
     if last is None:
         return verdicts.waiting("waiting", "It goes out with the next pass.", "Run `datebook sync`.")
     if last.state is State.SYNCED and app.journal.files.is_dirty(row.id):

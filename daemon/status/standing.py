@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 
 from daemon.core import verdicts
@@ -56,15 +56,19 @@ class Standing:
         return asked or bool(self.conflicts) or any(calendar.held for calendar in self.calendars.values())
 
 
-def standing(
+def standing(  # noqa: PLR0913  what there is, and how it is shown, by name
     journal: Journal,
     routes: Mapping[str, Route],
     store: str,
     folder_problems: Iterable[Unreadable],
     *,
     away: Mapping[str, Route] = _NOTHING,
+    zone: tzinfo | None = None,
 ) -> Standing:
-    """Read it all in one turn of the journal. `away`: routes that are disconnected."""
+    """Read it all in one turn of the journal.
+
+    `away`: routes that are disconnected. `zone`: that of the times in texts; None: the system's.
+    """
     with journal.turn():
         tally = _Tally.of(journal.files.tally())
         broken = journal.files.broken_ones()
@@ -72,7 +76,7 @@ def standing(
         conflicts = tuple(conflict for row in journal.conflicts.rows() if (conflict := _conflict(journal, row)))
         holds = journal.holds.rows()
         problems = (
-            *_file_problems([*broken, *shown_ones], routes),
+            *_file_problems([*broken, *shown_ones], routes, zone),
             *_event_problems(journal, routes),
             *map(_folder_problem, folder_problems),
         )
@@ -159,11 +163,11 @@ def _going(tally: _Tally, unsettled: Iterable[tuple[str | None, str | None, int]
     return going
 
 
-def removal(file: FileRow, grace: timedelta) -> str:
+def removal(file: FileRow, grace: timedelta, zone: tzinfo | None) -> str:
     """What is said of a file that was removed, or lost its date, a moment ago."""
     what = "It was removed" if file.missing is not None else "It lost its date"
     until = instant(file.missing or file.changed) + grace
-    return f"{what}; what that does to its event is done at {until.astimezone():%H:%M:%S}, unless it is put back."
+    return f"{what}; what that does to its event is done at {until.astimezone(zone):%H:%M:%S}, unless it is put back."
 
 
 def _is_grace(verdict: str) -> bool:
@@ -179,7 +183,7 @@ def _store(tally: _Tally, broken: Iterable[FileRow], path: str) -> StoreStatus:
     )
 
 
-def _file_problems(files: list[FileRow], routes: Mapping[str, Route]) -> Iterable[Problem]:
+def _file_problems(files: list[FileRow], routes: Mapping[str, Route], zone: tzinfo | None) -> Iterable[Problem]:
     for file in files:
         if file.problem is not None:
             yield replace(_folder_problem(load_problem(file.problem)), file=file.path, since=instant(file.changed))
@@ -190,7 +194,7 @@ def _file_problems(files: list[FileRow], routes: Mapping[str, Route]) -> Iterabl
                 since = instant(file.missing or file.changed)
                 reason = verdict.reason
                 if verdict.code == verdicts.GRACE and (route := routes.get(file.route or "")):
-                    reason = removal(file, route.delete_grace)
+                    reason = removal(file, route.delete_grace, zone)
                 yield Problem(verdict.code, reason, verdict.cure, since, file=file.path, needs_user=asks)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -128,3 +130,29 @@ def test_a_sync_does_not_wait_for_an_editor_and_says_what_it_left(kept: Person) 
     assert "open in vim" in kept.run("sync").out
     swap.unlink()
     until(lambda: "later" in kept.read("call.yaml"))
+
+
+def test_times_are_shown_in_the_zone_of_the_config_on_whatever_machine(synced: Person) -> None:
+    synced.write("far.yaml", "subject: Far\ndue_date: 2027-11-24\ndue_time: 20:30\ntimezone: America/New_York\n")
+    assert synced.sync().code == 0
+    shown = [line.split("  ")[0] for line in synced.run("list").out.splitlines()]
+    assert shown == ["2027-11-24 10:30", "2027-11-25 03:30", "2 activities"]
+    rows = synced.run("list", "--from", "2027-11-25", "--json").json["activities"]
+    assert [(row["file"], row["start"]) for row in rows] == [("far.yaml", "2027-11-24T20:30-05:00")]
+    entry = synced.run("log", "--json").json["entries"][0]
+    moment = datetime.fromisoformat(entry["when"])
+    assert moment.utcoffset() == ZoneInfo("Europe/Helsinki").utcoffset(moment)
+    assert f"  {moment:%H:%M}  " in synced.run("log").out
+    written = datetime.fromisoformat(synced.run("status", "--json").json["started"])
+    assert f"since {written:%H:%M}," in synced.run("status").out
+    assert written.utcoffset() == moment.utcoffset()
+
+
+def test_a_service_that_is_out_of_reach_has_a_cure(synced: Person) -> None:
+    config = synced.root / "config.yaml"
+    config.write_text(config.read_text().replace(synced.url, "http://127.0.0.1:1/me/"))
+    assert synced.sync().code == 1
+    account = status(synced)["accounts"]["home"]
+    assert (account["state"], account["error"]["code"]) == ("unreachable", "unavailable")
+    assert "Check the network" in account["error"]["cure"]
+    assert "Nothing is lost" in account["error"]["cure"]
