@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from adapters.activity.activity_edit import Edits
 from adapters.activity.activity_forms import UNTITLED, whole_file
@@ -12,6 +13,7 @@ from adapters.activity.activity_read import document_activity
 from adapters.activity.activity_series import inherited
 from adapters.activity.yaml_edit import Editor, Unpatchable
 from adapters.activity.yaml_lines import Document, decode, load
+from adapters.activity.yaml_plain import may_end_with
 from adapters.activity.yaml_tree import Scalar, YamlFault
 from adapters.activity.yaml_write import Text, Written, block_entry, scalar
 from daemon.core.errors import Unreadable
@@ -76,6 +78,9 @@ def _with_uid(raw: bytes, uid: str) -> bytes | None:
     is_plain = _PLAIN_UID.fullmatch(uid) and scalar(Text(uid)) == uid
     if not is_plain or b"uid" in raw or b"\r" in raw or not raw.endswith(b"\n"):
         return None
+    with suppress(UnicodeDecodeError):
+        if may_end_with(raw.decode(), "uid"):
+            return raw + line
     try:
         doc = _load(raw + line)
     except Unreadable:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from adapters.activity.yaml_plain import compose_plain
 from adapters.activity.yaml_tree import Listing, Node, Scalar, Stumble, Table, YamlFault, compose
 
 MAX_BYTES = 1 << 20
@@ -85,7 +86,7 @@ def decode(raw: bytes) -> tuple[str, str]:
 def load(mark: str, text: str, one_line: Callable[[str], bool]) -> Document:
     """Parse a text; where it is no YAML because of the value of a `one_line` key, take that value literally."""
     try:
-        return Document(text, _root(compose(text)), mark)
+        return Document(text, compose_plain(text) or _root(compose(text)), mark)
     except YamlFault as fault:
         return _load_forgiving(mark, text, one_line, fault)
 
