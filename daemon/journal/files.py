@@ -97,10 +97,6 @@ class Files:
         """Which route this file belongs on."""
         self._db.execute("UPDATE files SET route = ? WHERE id = ? AND route IS NOT ?", (route, id_, route))
 
-    def missing(self) -> list[FileRow]:
-        """Files that are not there now and are not settled."""
-        return [_row(row) for row in self._db.execute(f"{_SELECT} {_MISSING}")]
-
     def put_off(self) -> list[FileRow]:
         """Files that are not there now, and those that are to be looked at again at some time."""
         rows = self._db.execute(
@@ -302,12 +298,6 @@ class Files:
         """The files with this verdict, as `tally` has it, in the order of paths."""
         query = f"{_SELECT} INDEXED BY files_standing WHERE path IS NOT NULL AND verdict = ? ORDER BY path"
         return [_row(row) for row in self._db.execute(query, (verdict,))]
-
-    def count(self) -> tuple[int, int]:
-        """How many files are there, and how many of them are broken."""
-        row = self._db.execute("SELECT count(*), count(problem) FROM files WHERE path IS NOT NULL AND missing IS NULL")
-        total, broken = row.fetchone()
-        return int(total), int(broken)
 
 
 @lru_cache(maxsize=64)
