@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from daemon.core.store import Store
 from tests.servers.ews_server import EwsServer
 from tests.servers.ews_server import serving as serving_ews
 from tests.servers.graph_server import GraphServer
 from tests.servers.graph_server import serving as serving_graph
-from tests.servers.outlook_services import MANNERS, SERVICES, OutlookService
+from tests.servers.outlook_services import MANNERS, SERVICES, Hand, OutlookAccount, OutlookService
 
 
 @pytest.fixture
@@ -35,3 +36,23 @@ def outlook(request: pytest.FixtureRequest) -> Iterator[OutlookService]:
     with MANNERS[request.param]() as service:
         yield service
     assert service.wrongs == []
+
+
+@pytest.fixture
+def account(outlook: OutlookService) -> Iterator[OutlookAccount]:
+    """An account of the service that the story is about."""
+    found = outlook.account()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def store(account: OutlookAccount) -> Store:
+    """Its primary calendar."""
+    return account.open("primary")
+
+
+@pytest.fixture
+def hand(outlook: OutlookService) -> Hand:
+    """Another client of that calendar."""
+    return outlook.hand

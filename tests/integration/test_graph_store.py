@@ -1,66 +1,36 @@
-"""A calendar in Microsoft 365 over real HTTP: accounts, both feeds, single events, other clients, copies, guests."""
+"""What is Microsoft 365's own about a calendar, over real HTTP: both feeds, uids, versions, its limits, guests."""
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from adapters.graph.graph_account import GraphAccount
 from adapters.outlook.outlook_properties import PROPERTY_SET, UID, graph_id
-from daemon.core.errors import CursorExpired, Missing, Refused, Unreadable, VersionMismatch
-from daemon.core.model import AllDay, Answer, Field, Guest, Key, Timed
-from daemon.core.store import Create, Failed, Gone, Remove, Seen, Update, Written
-from tests.servers.graph_server import Trouble, serving
-from tests.servers.graph_worlds import AGENDA, GraphHand, graph_account, now
+from daemon.core.errors import CursorExpired, Refused
+from daemon.core.model import Answer, Field, Guest, Key, Timed
+from daemon.core.store import Create, Gone, Remove, Seen, Update, Written
+from tests.servers.graph_server import Trouble
+from tests.servers.graph_worlds import AGENDA, graph_account, now
+from tests.servers.one_order import made, seen, update
+from tests.servers.outlook_services import GraphService
 
 SUBJECT, WHEN, BODY, GUESTS = (Key(name) for name in (Field.SUBJECT, Field.WHEN, Field.DESCRIPTION, Field.ATTENDEES))
 NINE = Timed(datetime(2026, 11, 30, 9, 0), "Europe/Helsinki", timedelta(hours=1))
+CALL = {SUBJECT: "Call", WHEN: NINE, Key(Field.TYPE): "call"}
 PEOPLE = frozenset({Guest("anna@r.example", "Anna"), Guest("oleg@r.example", "Oleg", optional=True)})
 
 
 @pytest.fixture
-def graph():
-    with serving() as server:
-        yield server
-    assert server.problems == []
+def outlook(graph):
+    return GraphService(graph)
 
 
-@pytest.fixture
-def account(graph):
-    found = graph_account(graph)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def store(account):
-    return account.open("primary")
-
-
-@pytest.fixture
-def hand(graph):
-    return GraphHand(graph.mailbox, graph.mailbox.default)
-
-
-def create(store, uid="uid-1", **more):
-    view = {SUBJECT: "Call", WHEN: NINE, Key(Field.TYPE): "call"} | more.pop("view", {})
-    [(_, outcome)] = store.write([Create(uid, f"token {uid}", view, **more)])
-    assert isinstance(outcome, Written), outcome
-    return seen(store, outcome.ref.id)
-
-
-def seen(store, item):
-    [reading] = store.read([item])
-    assert isinstance(reading, Seen), reading
-    return reading
-
-
-def update(store, item, patch, **more):
-    [(_, outcome)] = store.write([Update(item.ref, "t", patch, item.raw, item.activity.view, **more)])
-    return outcome
+def create(store, uid="uid-1", view=None, **more):
+    return made(store, Create(uid, f"token {uid}", CALL | (view or {}), **more))
 
 
 # --- accounts and calendars
@@ -73,13 +43,6 @@ def test_another_address_is_given_with_or_without_the_version(graph, ending):
     account.close()
 
 
-def test_an_account_lists_its_calendars_and_says_which_can_be_written(graph, account):
-    graph.mailbox.add_calendar("Team")
-    graph.mailbox.add_calendar("Holidays", writable=False)
-    found = {calendar.name: (calendar.primary, calendar.writable) for calendar in account.calendars()}
-    assert found == {"Calendar": (True, True), "Team": (False, True), "Holidays": (False, False)}
-
-
 def test_a_check_tells_of_the_sign_in_the_clock_and_the_rights(graph, account):
     graph.mailbox.add_calendar("Holidays", writable=False)
     findings = {(finding.code, finding.ok) for finding in account.check()}
@@ -87,31 +50,11 @@ def test_a_check_tells_of_the_sign_in_the_clock_and_the_rights(graph, account):
     assert [finding.cure for finding in account.check() if finding.code == "clock" and not finding.ok]
 
 
-def test_a_calendar_is_opened_by_name_id_or_as_primary(graph, account):
-    team = graph.mailbox.add_calendar("Team")
-    assert account.open("team").identity == account.open(team.id).identity
-    assert account.open("primary").identity == account.open("Calendar").identity != account.open("Team").identity
-
-
 def test_the_primary_calendar_is_found_where_the_list_does_not_mark_it(graph, account):
     default = graph.mailbox.calendars[graph.mailbox.default]
     graph.mailbox.add_calendar("Another")
     default.default = False
     assert account.open("primary").identity == f"graph:{default.id}"
-
-
-def test_an_unknown_calendar_is_refused_with_the_names_of_those_that_are_there(account):
-    with pytest.raises(Missing, match="'Calendar'"):
-        account.open("Nope")
-
-
-def test_a_calendar_that_is_deleted_is_missing_and_nothing_in_it_is_called_gone(graph, account):
-    team = graph.mailbox.add_calendar("Team")
-    store = account.open("Team")
-    create(store)
-    del graph.mailbox.calendars[team.id]
-    with pytest.raises(Missing):
-        store.changes(None)
 
 
 def test_every_request_asks_for_ids_that_last(graph, store):
@@ -141,15 +84,6 @@ def test_the_feed_that_a_probe_chose_is_remembered(graph, store, hand, feed):
     assert feed in asked.address
 
 
-def test_a_link_that_the_service_forgot_is_an_expired_cursor(graph, store, hand, feed):
-    hand.add("one", "One")
-    cursor = store.changes(None).cursor
-    graph.expire()
-    with pytest.raises(CursorExpired):
-        store.changes(cursor)
-    assert len(store.changes(None).items) == 1
-
-
 @pytest.mark.parametrize(
     ("status", "code"),
     [(410, "resyncRequired"), (410, ""), (400, "SyncStateNotFound"), (400, "ErrorInvalidIdMalformed"), (404, "")],
@@ -159,13 +93,6 @@ def test_every_way_of_saying_that_a_link_has_expired_is_understood(graph, store,
     graph.fail(Trouble.ANSWER, "GET", "delta", status=status, code=code)
     with pytest.raises(CursorExpired):
         store.changes(cursor)
-
-
-def test_a_cursor_of_another_calendar_is_not_believed(graph, account):
-    graph.mailbox.add_calendar("Team")
-    cursor = account.open("Calendar").changes(None).cursor
-    with pytest.raises(CursorExpired):
-        account.open("Team").changes(cursor)
 
 
 def test_a_long_list_comes_in_pages_and_each_event_once(graph, store, hand, feed):
@@ -232,13 +159,6 @@ def test_an_event_that_is_moved_to_another_calendar_is_gone_from_this_one(graph,
     assert list(store.read([item])) == [Gone(item)]
 
 
-def test_a_pass_without_changes_is_one_request(graph, store):
-    cursor = store.changes(None).cursor
-    before = len(graph.asked)
-    store.changes(cursor)
-    assert len(graph.asked) - before == 1
-
-
 # --- reading
 
 
@@ -250,45 +170,7 @@ def test_events_are_asked_for_in_twenties_one_batch_at_a_time(graph, store, hand
     assert graph.most_at_work == 1
 
 
-@pytest.mark.parametrize("html", [True, False])
-def test_a_text_reads_back_whatever_the_service_wraps_it_in(graph, store, html):
-    graph.mailbox.knobs.html_bodies = html
-    text = "1. Introductions\n2. Scope  of <the> pilot\n\n   indented & so on"
-    assert create(store, view={BODY: text}).activity.view[BODY] == text
-
-
-def test_one_event_that_can_not_be_understood_does_not_hide_its_neighbours(graph, store, hand):
-    ids = [hand.add(f"uid-{number}", "Event") for number in range(5)]
-    graph.mailbox.event(ids[2]).fields["attendees"] = "nonsense"
-    graph.mailbox.event(ids[2]).fields["recurrence"] = {"pattern": {"type": "daily"}, "range": {"startDate": "x"}}
-    graph.mailbox.event(ids[2]).owned["iCalUId"] = 5
-    readings = list(store.read(ids))
-    assert [type(reading) for reading in readings] == [Seen, Seen, Failed, Seen, Seen]
-    assert isinstance(readings[2].error, Unreadable)
-    assert readings[2].title == '"Event"'
-
-
-def test_an_event_that_the_service_refuses_to_give_is_failed_and_not_gone(graph, store, hand):
-    item = hand.add("uid", "Event")
-    graph.fail(Trouble.ANSWER, "GET", "/me/events", status=400, code="ErrorCorruptData")
-    [reading] = store.read([item])
-    assert isinstance(reading, Failed)
-
-
 # --- creating
-
-
-@pytest.mark.parametrize("trouble", [Trouble.DROP_AFTER, Trouble.ANSWER_AFTER])
-def test_a_create_whose_answer_was_lost_is_found_and_not_repeated(graph, store, trouble):
-    graph.fail(trouble, "POST", status=500)
-    write = Create("uid-1", "token-1", {SUBJECT: "Once", WHEN: NINE})
-    [(_, lost)] = store.write([write])
-    assert lost.uncertain
-    found = store.find("uid-1", "token-1")
-    assert isinstance(found, Seen)
-    [(_, again)] = store.write([write])
-    assert again.ref.id == found.ref.id
-    assert len(graph.mailbox.events) == 1
 
 
 def test_our_uid_stands_in_the_property_that_is_used_over_ews_too(graph, store):
@@ -319,14 +201,6 @@ def test_a_uid_with_quotes_does_not_break_out_of_the_filter(store):
     assert store.find(uid, "").activity.uid == uid
 
 
-def test_a_subject_that_is_too_long_is_refused_before_it_is_sent(graph, store):
-    view = {SUBJECT: "x" * 256, WHEN: NINE}
-    assert "255" in store.refuses(view)
-    [(_, outcome)] = store.write([Create("u", "t", view)])
-    assert isinstance(outcome, Refused)
-    assert graph.writes == []
-
-
 def test_no_reminder_is_made_that_nobody_asked_for(graph, store):
     item = create(store)
     assert graph.mailbox.event(item.ref.id).fields["isReminderOn"] is False
@@ -348,28 +222,6 @@ def test_a_zone_name_that_graph_does_not_take_is_said_in_windows_words(graph, st
 # --- copies
 
 
-def copied(graph, item):
-    """What Outlook does with Ctrl+C, Ctrl+V: all fields, our properties too."""
-    original = graph.mailbox.event(item)
-    names = ("subject", "start", "end", "body")
-    copy = graph.mailbox.create(original.calendar, {name: original.fields[name] for name in names})
-    copy.properties = dict(original.properties)
-    return copy.id
-
-
-def test_of_an_event_and_its_copy_the_older_one_keeps_the_uid(graph, store):
-    item = create(store)
-    copy = seen(store, copied(graph, item.ref.id))
-    assert seen(store, item.ref.id).activity.uid == "uid-1"
-    assert copy.activity.uid not in {"uid-1", ""}
-    assert store.find("uid-1", "").ref.id == item.ref.id
-
-
-def test_a_copy_is_known_as_one_by_a_daemon_that_has_just_started(graph, account):
-    copy = copied(graph, create(account.open("primary")).ref.id)
-    assert seen(account.open("primary"), copy).activity.uid != "uid-1"
-
-
 def test_a_service_that_can_not_list_our_events_is_read_all_the_same(graph, account):
     graph.mailbox.knobs.finds_all = False
     assert create(account.open("primary")).activity.uid == "uid-1"
@@ -387,29 +239,12 @@ def test_an_update_names_its_properties_alone_and_the_version_that_it_expects(gr
     assert patch.headers["if-match"] == etag
 
 
-def test_an_edit_of_another_client_is_not_overwritten_even_where_if_match_is_ignored(graph, store, hand):
-    graph.mailbox.knobs.checks_if_match = False
-    item = create(store)
-    hand.retitle(item.ref.id, "Theirs")
-    assert isinstance(update(store, item, {SUBJECT: "Ours"}), VersionMismatch)
-    [(_, outcome)] = store.write([Remove(item.ref, "t")])
-    assert isinstance(outcome, VersionMismatch)
-    assert hand.subject(item.ref.id) == "Theirs"
-
-
 def test_a_service_that_touches_an_event_after_our_write_is_an_echo_with_another_version(graph, store):
     graph.mailbox.knobs.bump_after_write = True
     item = create(store)
     outcome = update(store, item, {SUBJECT: "After"})
     graph.mailbox.bump(graph.mailbox.event(item.ref.id))
     assert seen(store, item.ref.id).ref.version != outcome.ref.version
-
-
-def test_html_that_somebody_made_survives_our_edits_of_other_fields(store, hand):
-    item = seen(store, hand.add("uid", "Event"))
-    update(store, item, {SUBJECT: "Edited", WHEN: AllDay(date(2030, 1, 2))})
-    assert hand.keeps_unknown(item.ref.id)
-    assert seen(store, item.ref.id).activity.view[WHEN] == AllDay(date(2030, 1, 2))
 
 
 def test_a_changed_text_of_html_is_html(graph, store, hand):
@@ -433,15 +268,6 @@ def test_the_way_into_an_online_meeting_is_never_overwritten(graph, store, hand)
     assert isinstance(update(store, reading, {BODY: "Ours"}), Refused)
     assert isinstance(update(store, reading, {SUBJECT: "Ours"}), Written)
     assert event.fields["body"]["content"] == AGENDA
-
-
-def test_timed_becomes_all_day_and_timed_again(store):
-    item = create(store)
-    update(store, item, {WHEN: AllDay(date(2026, 12, 1), 2)})
-    item = seen(store, item.ref.id)
-    assert item.activity.view[WHEN] == AllDay(date(2026, 12, 1), 2)
-    update(store, item, {WHEN: NINE})
-    assert seen(store, item.ref.id).activity.view[WHEN] == NINE
 
 
 def test_two_calendars_of_one_mailbox_share_its_four_places(graph, account):

@@ -43,13 +43,6 @@ def outlook(outlook):
     assert outlook.mailbox.outbox == []
 
 
-@pytest.fixture
-def store(outlook):
-    account = outlook.account()
-    yield account.open("primary")
-    account.close()
-
-
 def test_a_series_with_moved_renamed_and_skipped_instances_reads_back_as_it_was_meant(outlook, store):
     item = made(store, new_review())
     assert item.activity.view == REVIEW

@@ -266,6 +266,8 @@ class GraphService:
 
 
 OutlookService = ExchangeService | GraphService
+OutlookAccount = ExchangeAccount | GraphAccount
+Hand = ExchangeHand | GraphHand
 
 
 @contextmanager
