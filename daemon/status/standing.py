@@ -12,7 +12,7 @@ from types import MappingProxyType
 from daemon.core import verdicts
 from daemon.core.errors import Unreadable
 from daemon.core.model import AllDay, Field, Key, Privacy, Timed, Value, View
-from daemon.core.plan import State
+from daemon.core.plan import Hold, State
 from daemon.core.policy import Route
 from daemon.engine.look import load_problem
 from daemon.journal import Journal, encoding
@@ -78,6 +78,7 @@ def standing(  # noqa: PLR0913  what there is, and how it is shown, by name
         problems = (
             *_file_problems([*broken, *shown_ones], routes, zone),
             *_event_problems(journal, routes),
+            *(_restored(hold) for hold in holds if hold.reason == Hold.TAKEN_BACK.value and hold.route in routes),
             *map(_folder_problem, folder_problems),
         )
         calendars = _calendars(journal, {**routes, **away}, tally, conflicts, holds)
@@ -219,6 +220,16 @@ def _event_problems(journal: Journal, routes: Mapping[str, Route]) -> Iterable[P
     for kind, _id, name, trouble in journal.quarantine.all():
         if kind == "event":
             yield Problem(trouble.code, trouble.message, trouble.cure, instant(trouble.since), calendar=name)
+
+
+def _restored(hold: HoldRow) -> Problem:
+    """A server that looks restored from a backup: what is held because of it goes either way."""
+    cure = (
+        f"`datebook resolve {hold.id} --keep file` sends what the files say again; "
+        f"`datebook approve {hold.id}` follows the calendar."
+    )
+    verdict = verdicts.HELD_TAKEN_BACK
+    return Problem(verdict.code, verdict.reason, cure, instant(hold.since), calendar=hold.route)
 
 
 def _held(holds: list[HoldRow]) -> Held | None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from daemon.status.standing import standing
 from tests.scenarios.calendars import Calendar
 from tests.scenarios.person import Person
 from tests.servers.fault_proxy import Answer, Exchange, Fault, FaultProxy, changed
@@ -114,6 +115,12 @@ def test_what_a_restore_took_back_is_held_and_the_rest_goes_on(stage: Stage) -> 
     assert stage.locations() == {"old": False, "edited": False, "new": False}
     said = stage.me.order("why", {"file": "edited.yaml"}).data
     assert (said["state"], said["code"]) == ("held", "taken_back")
+    app = stage.me.app()
+    problems = standing(app.journal, app.config.routes, "", ()).problems
+    hold = app.journal.holds.rows()[0].id
+    assert [(one.code, one.calendar) for one in problems] == [("taken_back", "work")]
+    assert f"datebook resolve {hold} --keep file" in problems[0].cure
+    assert f"datebook approve {hold}" in problems[0].cure
 
 
 def test_what_a_restore_took_back_is_sent_again(stage: Stage) -> None:
