@@ -187,10 +187,16 @@ def _scheduled(file: FileNow, event: EventNow) -> Activity:
 
 
 def has_edits(base: Base, view: View, side: Side) -> bool:
-    """Whether a side has edited anything since both last agreed; a guest's answer is no edit.
+    """Whether a side has edited anything since both last agreed; a guest's answer is no edit."""
+    return bool(edited(base, view, side))
+
+
+def edited(base: Base, view: View, side: Side) -> frozenset[Key]:
+    """The keys that a side has edited since both last agreed; a guest's answer is no edit.
 
     A file that lost its date counts by the rest of it: the loss is what is being decided.
     """
+    found = set()
     lost_date = side is Side.FILE and when_of(view) is None
     for key in {*base.pairs, *view}:
         pair = base.pair(key)
@@ -198,8 +204,8 @@ def has_edits(base: Base, view: View, side: Side) -> bool:
         if half is Blank.UNHELD or key in base.overlay or (lost_date and key.field is Field.WHEN):
             continue
         if moved(key, half, view.get(key)) and not _spelt_out(key, half, view):
-            return True
-    return False
+            found.add(key)
+    return frozenset(found)
 
 
 def _spelt_out(key: Key, half: Half, view: View) -> bool:

@@ -198,7 +198,8 @@ class Decision:
     `clashes` are recorded before any step; `not_before`: nothing is done until then (a grace), look again;
     `hold`: its steps wait for approval, whatever the guard says; `after_all` are the pairs that hold once
     every step is done, where that is more than each one's own; `then` is what to tell once they are done;
-    `again`: once they are, there is more to decide on at once.
+    `again`: once they are, there is more to decide on at once. `elsewhere`: the file belongs in another calendar,
+    which has to decide on it too.
     """
 
     verdict: Verdict
@@ -209,6 +210,7 @@ class Decision:
     after_all: Mapping[Key, Pair] = field(default_factory=dict)
     then: Verdict | None = None
     again: bool = False
+    elsewhere: bool = False
 
 
 def blank_or(value: Value | None) -> Half:

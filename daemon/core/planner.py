@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from daemon.core import verdicts
+from daemon.core import moving, verdicts
 from daemon.core.arrivals import encounter, new_event, new_file
 from daemon.core.deletions import done_goes, event_gone, file_gone, in_grace, without_done
 from daemon.core.model import Base, when_of
-from daemon.core.plan import Decision, DeleteEvent, Hold, Link, State, Unlink
+from daemon.core.plan import Decision, Hold, Link, State, Unlink
 from daemon.core.policy import PrivateEvents
 from daemon.core.recasting import recast
-from daemon.core.situation import EventNow, FileNow, Situation, others
+from daemon.core.situation import EventNow, FileNow, Situation
 from daemon.core.store import Seen
 from daemon.core.taken_back import unless_taken_back
 from daemon.core.together import both_there
@@ -42,6 +42,8 @@ def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) 
         return encounter(file, event, situation)  # its user sent it here, where the meeting stands already
     if event.watched:
         return Decision(verdicts.WATCHED, (Unlink("gone there", tombstone=False),) if event.gone else ())
+    if event.left and (event.gone or (file.is_there and file.choice.route == situation.route.name)):
+        return moving.comes_back(base, event)
     if not file.activity.local.sync and file.is_there:
         return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False, remember=_remembers(situation)),))
     here = file.is_there and when_of(file.activity.view) is not None
@@ -68,12 +70,10 @@ def _stays(base: Base, file: FileNow, event: EventNow, situation: Situation) -> 
     if choice.route is None and choice.verdict is not None and choice.verdict.state is State.IGNORED:
         reason = choice.verdict.reason
         return Decision(choice.verdict, (Unlink(reason, tombstone=True, remember=_remembers(situation)),))
-    merged = both_there(base, file, event, situation)
     if choice.route is None:
+        merged = both_there(base, file, event, situation)
         return replace(merged, verdict=choice.verdict or merged.verdict)
-    if others(event.activity.guests, situation.own):
-        return replace(merged, verdict=verdicts.MOVE_MAILS)
-    return Decision(verdicts.waiting("moving", "It moves to another calendar."))
+    return moving.leaves(base, file, event, situation)
 
 
 def _remembers(situation: Situation) -> bool:
@@ -81,13 +81,14 @@ def _remembers(situation: Situation) -> bool:
     return situation.route.private_events is PrivateEvents.FULL
 
 
-def plan_moved(event: EventNow, situation: Situation) -> Decision:
-    """The activity stands in another calendar now: take it out of this one, where that mails nobody."""
-    can, known = situation.capabilities, event.activity
-    silent = can.silences_added and set(others(known.guests, situation.own)) <= known.unmailed
-    if known.guests and not (can.suppresses_mail or silent):
-        return Decision(verdicts.GUESTS_NEVER)
-    return Decision(verdicts.waiting("moving", "It moved to another calendar."), (DeleteEvent("moved"),))
+def plan_moved(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
+    """The activity stands in another calendar now: take it out of this one."""
+    return moving.left(base, file, event, situation)
+
+
+def plan_stood(base: Base) -> Decision:
+    """The file goes to another calendar than the one in which its event was left: link that one, so that it moves."""
+    return moving.stood(base)
 
 
 def plan_file(file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None) -> Decision:

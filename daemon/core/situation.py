@@ -78,7 +78,7 @@ class FileNow:
 
 @dataclass(frozen=True, slots=True)
 class EventNow:
-    """An event as it was last read. `watched`: another link leads.
+    """An event as it was last read. `watched`: another link leads; `left`: so it does, and this one is to be deleted.
 
     `remembered` is what was agreed on while it was linked, if it no longer is. `taken_back`: it is as it was before,
     or gone, together with all that came later, as after a restore of its server from a backup.
@@ -90,6 +90,7 @@ class EventNow:
     gone: bool = False
     born_in_calendar: bool = True
     watched: bool = False
+    left: bool = False
     backlog: bool = False
     remembered: Base | None = None
     taken_back: bool = False

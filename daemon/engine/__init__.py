@@ -181,7 +181,7 @@ class Engine:
             Settler(self.journal, self.clock).events(route, store)
             if poll:
                 self._poll(row, store)
-            return self._decider(route, store).units()
+            return replace(self._decider(route, store), looks_ahead=True).units()
 
     def later(self, route: str) -> list[Unit]:
         """What a grace holds back on a route (`not_before`: until then), as it will be decided at its end."""

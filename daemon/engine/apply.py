@@ -16,6 +16,7 @@ from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base
+from daemon.core.moving import BACK, MOVING, STOOD
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.planner import HEIR
 from daemon.core.store import Create, Folder, Outcome, Remove, Store, Write
@@ -25,12 +26,15 @@ from daemon.engine.outcomes import Applied, Outcomes
 from daemon.engine.record import Recorder
 from daemon.engine.unit import Unit
 from daemon.journal import Journal
+from daemon.journal.files import load_verdict
+from daemon.journal.rows import FileRow
 
 _BATCH = 512  # files whose intents share one commit
 _SETTLE_FILES = 256  # writes to the folder that share one commit: they are on the disk together
 _ON_THE_WIRE = 200  # the same for events: after an outage, this many may have to be asked for
 _SETTLE = 50  # outcomes that share one commit, and are waited for before the program may end
 _WRITES = (*get_args(FILE_STEPS), *get_args(EVENT_STEPS))
+_WHY_NOT = frozenset({State.IGNORED, State.BLOCKED, State.HELD, State.READ_ONLY})
 _DONE_WITH_THE_WRITE = frozenset({State.WAITING, State.HELD})  # what the last write ends
 _T = TypeVar("_T")
 
@@ -96,25 +100,33 @@ class Applier:
             return
         watched = decision.verdict is verdicts.WATCHED  # what becomes of the file is the leading calendar's to say
         if unit.file is not None and not watched:
-            self.journal.files.judge(unit.file.id, decision.verdict)
+            self._judge(unit.file, decision)
             self._record.clashes(unit)
         if decision.hold is not None:
             return  # stays unsettled: what is held is planned anew at each pass
         for step in decision.steps:
             self._note_step(unit, step)
-        moving = decision.verdict.code == "moving" and not decision.steps  # the other calendar has to make it first
         if watched and unit.event is not None:
             self.journal.events.settle(unit.event.id, unit.event.rev)
             if unit.decision.not_before is None:
                 self.journal.quarantine.clear("event", unit.event.id, self.route)
-        elif not moving and not any(isinstance(step, _WRITES) for step in decision.steps):
+        elif not any(isinstance(step, _WRITES) for step in decision.steps):
             self._settle(unit)
+            if decision.elsewhere and decision.steps:
+                self._pass_on(unit)
         if unit.file is not None and not watched and any(isinstance(step, Link) for step in decision.steps):
             self.journal.files.touch(unit.file.id)  # what either side was edited to meanwhile comes over at once
             self.result.more = True
         if decision.not_before is not None and unit.file is not None:
             self.result.look_at(decision.not_before)
             self.journal.files.touch(unit.file.id, decision.not_before.timestamp())
+
+    def _judge(self, file: FileRow, decision: Decision) -> None:
+        """Keep what its user is told. That it moves is less than why the calendar that it goes to does not take it."""
+        known = load_verdict(file.verdict) if file.verdict else None
+        waits = decision.elsewhere and decision.verdict.code == MOVING and not decision.steps
+        if not (waits and known is not None and known.state in _WHY_NOT and known.code != verdicts.MOVE_MAILS.code):
+            self.journal.files.judge(file.id, decision.verdict)
 
     def _note_step(self, unit: Unit, step: Step) -> None:
         file, event = unit.file, unit.event
@@ -147,7 +159,8 @@ class Applier:
         """A link that is not only watched leads from now on."""
         for other in self.journal.events.of_file(file):
             if decision.verdict is not verdicts.WATCHED and other.role == "primary" and other.id != event:
-                self.journal.events.demote(other.id, "watched")
+                ours = other.origin == "file" and _links(decision, BACK)  # the copy that our move made goes again
+                self.journal.events.demote(other.id, "moved" if ours else "watched")
                 self.result.touched.add(other.route)
 
     def _is_linked(self, event: int) -> bool:
@@ -158,11 +171,23 @@ class Applier:
         """What was observed of it up to here needs no more deciding; this is what its user is told, where it is new."""
         if unit.file is not None:
             self.journal.conflicts.carried_out(unit.file.id, self.route)
-            self.journal.files.settle(unit.file.id, unit.file.rev, verdict)
+            if not unit.decision.elsewhere:  # else the calendar in which it belongs settles it
+                self.journal.files.settle(unit.file.id, unit.file.rev, verdict)
+            elif verdict is not None:
+                self.journal.files.judge(unit.file.id, verdict)
             if unit.decision.not_before is None:
                 self.journal.quarantine.clear("file", unit.file.id, self.route)
         if unit.event is not None:
             self.journal.events.settle(unit.event.id, unit.event.rev)
+
+    def _pass_on(self, unit: Unit) -> None:
+        """What is new about a file is news to the calendar in which it belongs; then it is decided here again."""
+        if unit.file is not None:
+            self.journal.files.touch(unit.file.id)
+            self.result.touched |= {unit.file.route} if unit.file.route else set()
+        if unit.event is not None:
+            self.journal.events.touch(unit.event.id)
+        self.result.more = True
 
     # Writes --------------------------------------------------------------------------------------
 
@@ -234,6 +259,8 @@ class Applier:
             done = unit.decision.verdict.state in _DONE_WITH_THE_WRITE
             if unit.decision.again:
                 self.result.more = True  # both rows are as unsettled as they were
+                if unit.decision.elsewhere:
+                    self._pass_on(unit)
             else:
                 self._settle(unit, (unit.decision.then or verdicts.SYNCED) if done else None)
             if self.journal.holds.is_any_approved():
@@ -253,7 +280,11 @@ class Applier:
 
 
 def _is_heir(decision: Decision) -> bool:
-    return any(isinstance(step, Link) and step.reason == HEIR for step in decision.steps)
+    return _links(decision, HEIR) or _links(decision, STOOD)
+
+
+def _links(decision: Decision, reason: str) -> bool:
+    return any(isinstance(step, Link) and step.reason == reason for step in decision.steps)
 
 
 def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:

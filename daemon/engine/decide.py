@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from daemon.core import planner, verdicts
-from daemon.core.fields import equal
 from daemon.core.guard import Recent, brake, deletes, edits, may_stop
-from daemon.core.model import Base, when_of
+from daemon.core.model import Base
 from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
     Decision,
@@ -19,9 +18,10 @@ from daemon.core.plan import (
     UpdateEvent,
     UpdateFile,
 )
-from daemon.core.policy import Backlog, PrivateEvents, Route
-from daemon.core.privacy import is_private
-from daemon.core.situation import EventNow, FileNow, Situation, others
+from daemon.core.policy import Backlog, Route
+from daemon.core.situation import EventNow, FileNow, Situation
+from daemon.core.store import Seen
+from daemon.engine.elsewhere import Elsewhere
 from daemon.engine.look import Router, homes
 from daemon.engine.unit import Unit, Unsayable
 from daemon.journal import Journal, encoding
@@ -44,6 +44,7 @@ class Decider:
     router: Router
     unsayable: Mapping[int, Unsayable] = field(default_factory=dict)  # by file
     routes: Mapping[str, Route] = field(default_factory=dict)  # all of the config
+    looks_ahead: bool = False  # a move is shown as if what has to come before it were done
 
     def units(self) -> list[Unit]:
         """Everything that is not settled on this route, decided on; what is held says so."""
@@ -102,15 +103,27 @@ class Decider:
         if event is not None:
             return self._linked(file, event)
         now = self._file_now(file, links)
-        if now.choice.route != name or self._would_mail(links):
+        leading = next((link for link in links if link.role == "primary" and not link.gone), None)
+        if now.choice.route != name or self._elsewhere.would_mail(links) or self._waits(file, leading):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
             return Unit(file, meeting, planner.plan_meeting(now, self._event_now(meeting), self.situation))
         twin = self.journal.events.get(alike) if alike is not None else None
         if twin is not None:
             return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.situation))
-        made = planner.plan_file(now, self._tombstone(file), self.situation)
+        stood = self._elsewhere.stood(file) if leading is None else None
+        if stood is not None:
+            return Unit(file, stood, planner.plan_stood(stood.base or Base()))
+        like = Seen(leading.ref, leading.activity, leading.raw) if leading else None
+        made = planner.plan_file(now, self._tombstone(file), self.situation, like)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
+
+    @property
+    def _elsewhere(self) -> Elsewhere:
+        return Elsewhere(self.journal, self.situation, self.routes)
+
+    def _waits(self, file: FileRow, leading: EventRow | None) -> bool:
+        return leading is not None and not self.looks_ahead and self._elsewhere.has_to_wait(file, leading)
 
     def _same_uid(self, uid: str) -> EventRow | None:
         here = (one for one in self.journal.events.by_uid(uid) if one.route == self.situation.route.name)
@@ -123,37 +136,12 @@ class Decider:
         now, files = self._event_now(event), self.journal.files.by_uid(event.uid)
         if files and not event.gone:
             lost = next((link for link in self.journal.events.of_file(files[0].id) if link.role == "primary"), None)
-            if lost is not None and lost.gone and self._heir(files[0], lost) == event:
+            if lost is not None and lost.gone and self._elsewhere.heir(files[0], lost) == event:
                 return Unit(files[0], event, planner.plan_heir(lost.base or Base()))
             return Unit(files[0], event, self._met(files[0], now))
         found = self.journal.tombstones.get(self.situation.route.name, event.uid)
         decision = planner.plan_event(now, found[0] if found else None, self.situation)
         return Unit(None, event, self._unless_quarantined("event", event.id, event.rev, decision))
-
-    def _heir(self, file: FileRow, lost: EventRow) -> EventRow | None:
-        """The event that a file is to be linked to when its own is gone: the same uid under another id.
-
-        On the same route, or on any other; not where the journal may hold less of it than the file says.
-        """
-        uid = file.uid or lost.uid
-        if not uid or not file.path or file.missing is not None or file.problem is not None:
-            return None
-        if not file.activity.local.sync:
-            return None
-        found = [one for one in self.journal.events.by_uid(uid) if self._inherits(one, file, lost)]
-        return min(found, key=lambda one: (one.route != lost.route, one.id), default=None)
-
-    def _inherits(self, event: EventRow, file: FileRow, lost: EventRow) -> bool:
-        here = event.route == lost.route
-        watched = event.file == file.id and event.role == "watched" and (here or _says_the_same(event, lost))
-        route = self.routes.get(event.route, self.situation.route if here else None)
-        known = self.journal.route(event.route)
-        if known is None or known.disconnected or route is None:
-            return False
-        if event.gone or event.id == lost.id or not (event.file is None or watched):
-            return False
-        whole = route.private_events is PrivateEvents.FULL or (here and file.activity.local.masked)
-        return (whole or lost.origin == "file" or not is_private(event.activity)) and bool(when_of(event.activity.view))
 
     def _met(self, file: FileRow, event: EventNow) -> Decision:
         """An event of which the folder has the file already."""
@@ -167,13 +155,6 @@ class Decider:
         inviting = {guest.email for guest in event.activity.guests if guest.organizer}
         return bool(inviting & self.situation.account) and not inviting & self.situation.account_of(leading.route)
 
-    def _would_mail(self, links: Sequence[EventRow]) -> bool:
-        """Whether an activity stands in another calendar with guests, who would be told if it were moved."""
-        return any(
-            link.role == "primary" and not link.gone and others(link.activity.guests, self.situation.own)
-            for link in links
-        )
-
     def _linked(self, file: FileRow, event: EventRow) -> Unit:
         base = event.base or Base()
         links = self.journal.events.of_file(file.id)
@@ -181,14 +162,14 @@ class Decider:
         known = self.unsayable.get(file.id)
         if known is not None and (known.digest, known.rev) == (file.digest, event.rev):
             file_now = replace(file_now, unsayable=known.keys)
-        heir = self._heir(file, event) if event.gone and event.role == "primary" else None
+        heir = self._elsewhere.heir(file, event) if event.gone and event.role == "primary" else None
         if heir is not None:
             return Unit(file, heir, planner.plan_heir(base))
         if event.gone and event.role == "primary" and any(link.role == "watched" and not link.gone for link in links):
             return Unit(file, event, planner.plan_succession())
         decision = planner.plan_link(base, file_now, event_now, self.situation)
-        if decision.verdict.code == "moving" and self._stands_elsewhere(file):
-            decision = planner.plan_moved(event_now, self.situation)
+        if decision.elsewhere and not event.gone and self._elsewhere.is_made(file):
+            decision = planner.plan_moved(base, file_now, event_now, self.situation)
         decision = self._unless_ping_pong(file, decision)
         return Unit(file, event, self._unless_quarantined("file", file.id, file.rev, decision))
 
@@ -202,11 +183,6 @@ class Decider:
                 if self.journal.history.repeats(file.id, side.value, text, since) >= _REPEATS:
                     return Decision(verdicts.PING_PONG, not_before=self.situation.now + _PING_PONG)
         return decision
-
-    def _stands_elsewhere(self, file: FileRow) -> bool:
-        name = self.situation.route.name
-        links = self.journal.events.of_file(file.id)
-        return any(link.route != name and link.role == "primary" and not link.gone for link in links)
 
     def _file_now(self, file: FileRow, links: Sequence[EventRow]) -> FileNow:
         activity = file.activity
@@ -237,6 +213,7 @@ class Decider:
             gone=event.gone,
             born_in_calendar=event.origin == "calendar",
             watched=event.role == "watched",
+            left=event.role == "moved",
             remembered=event.base if event.file is None else None,
             taken_back=event.taken_back,
             backlog=event.backlog == _UNCHANGED or (event.backlog == _EDITED and not self._skips),
@@ -285,12 +262,6 @@ class Decider:
             deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},
             edits={side: count(name, side.value, ("update",), since) for side in Side},
         )
-
-
-def _says_the_same(event: EventRow, other: EventRow) -> bool:
-    """Whether one event was dragged to where the other is: a copy of its own may say something else."""
-    one, two = event.activity.view, other.activity.view
-    return all(equal(key, one.get(key), two.get(key)) for key in {*one, *two})
 
 
 def _released(unit: Unit, approved: dict[str, bool]) -> Unit:

@@ -19,6 +19,7 @@ from daemon.core.errors import (
     VersionMismatch,
 )
 from daemon.core.model import Activity, Blank, Field, Key, Pair, text_of
+from daemon.core.moving import MOVED
 from daemon.core.plan import Side, Verdict
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Outcome, Remove, Update, Written
@@ -151,7 +152,7 @@ class Outcomes:
                 view = dict(event.activity.view)
                 raw, uid = event.raw, event.uid
                 record.history(file, Side.CALENDAR, "delete", "user", reason, view, {}, raw, uid=uid, approved=approved)
-                record.event_deleted(event, reason, remember=reason != "moved")
+                record.event_deleted(event, reason, remember=reason != MOVED)
             case _:
                 pass
 

@@ -38,9 +38,9 @@ class Recorder:
         self.journal.events.made(self.route, written, uid, view, file.id, base, self.now)
         self.journal.tombstones.drop(self.route, uid)
         self.journal.backlog_drop(file.id, self.route)
-        return self._lead(file.id)
+        return self.lead(file.id)
 
-    def _lead(self, file: int) -> set[str]:
+    def lead(self, file: int) -> set[str]:
         """The newest link leads; one that stood elsewhere before is to be taken down there."""
         moved = set()
         for link in self.journal.events.links(file):

@@ -15,6 +15,7 @@ from daemon.core.errors import Refused, Unreadable
 from daemon.core.fields import equal
 from daemon.core.merge import advance
 from daemon.core.model import Base, Blank, Field, Half, Key, Pair, Patch, View
+from daemon.core.moving import MOVED
 from daemon.core.plan import Side
 from daemon.core.store import Capabilities, Failed, Folder, Gone, Reading, Seen, Store
 from daemon.engine.record import Recorder
@@ -106,6 +107,7 @@ class Settler:
                 event = self.journal.events.by_remote(intent.route, reading.ref.id)
                 if event is not None:
                     self.journal.events.link(event.id, file.id, Base(agrees, overlay), origin="file")
+                    Recorder(intent.route, self.journal, self.clock).lead(file.id)
                 if intent.event is not None and (event is None or event.id != intent.event):
                     self.journal.events.forget(intent.event)  # the deleted one that it stands for
                 self.journal.files.give_uid(file.id, intent.uid)
@@ -133,7 +135,7 @@ class Settler:
         if intent.kind == "delete":
             self._log(intent, "delete", dict(event.activity.view), {}, raw=event.raw)
             Recorder(intent.route, self.journal, self.clock).event_deleted(
-                event, intent.reason, remember=intent.reason != "moved"
+                event, intent.reason, remember=intent.reason != MOVED
             )
         else:
             self.journal.events.gone(intent.route, event.remote)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import tzinfo
 
 from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import UsageError
-from daemon.core.plan import Hold, State
+from daemon.core.moving import MOVED, MOVING
+from daemon.core.plan import DeleteEvent, Hold, State, Unlink
 from daemon.engine.holds import hold_id, keep_holds
 from daemon.engine.report import plan_rows
 from daemon.engine.unit import Unit
@@ -32,7 +34,7 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         units = app.engine.plan(route)
         keep_holds(app.journal, route, units, app.clock.now())
         going = [unit for unit in units if unit.decision.hold is None and not unit.is_in_grace]
-        actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
+        actions += plan_rows(route, [_with_its_end(unit) for unit in going])  # type: ignore[arg-type]  # rows are JSON
         actions += _later(route, app.engine.later(route), app.shown_zone)
         held += _held(route, units)
         stuck |= {unit.file.path for unit in units if unit.file and unit.decision.verdict.state in _STUCK}
@@ -42,6 +44,15 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
 
 
 _STUCK = frozenset({State.BLOCKED, State.READ_ONLY})
+
+
+def _with_its_end(unit: Unit) -> Unit:
+    """A move is shown with the end of its event, which waits until the event stands in the other calendar."""
+    decision = unit.decision
+    ends = any(isinstance(step, DeleteEvent | Unlink) for step in decision.steps)
+    if not decision.elsewhere or decision.verdict.code != MOVING or ends:
+        return unit
+    return replace(unit, decision=replace(decision, steps=(*decision.steps, DeleteEvent(MOVED))))
 
 
 def _left_out(app: App, stuck: set[str]) -> tuple[int, int]:

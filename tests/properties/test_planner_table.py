@@ -13,7 +13,7 @@ from functools import cache
 
 import pytest
 
-from daemon.core import arrivals, deletions, guard, planner, together, verdicts
+from daemon.core import arrivals, deletions, guard, moving, planner, together, verdicts
 from daemon.core.plan import Decision, DeleteEvent, Side, TrashFile, Unlink, UpdateEvent, UpdateFile
 from daemon.core.policy import Backlog, Brake, Direction, GuestMail, OnCalendarDelete, OnConflict
 from tests.servers import planner_states
@@ -40,6 +40,21 @@ def linked_states() -> list[State]:
     )
 
 
+@cache
+def moving_states() -> list[State]:
+    return every(
+        *(State(guests=guests, mail=mail) for guests, mail in PEOPLE),
+        move=("leaves", "left", "back"),
+        base=("none", "v0"),
+        file=(*WORDS, "broken", "fresh", "gone"),
+        event=EVENTS,
+        direction=Direction,
+        on_conflict=OnConflict,
+        file_newer=(True, False),
+        past=(False, True),
+    )
+
+
 def unlinked_states() -> Iterator[State]:
     sides = [(file, "absent") for file in (*WORDS, "broken", "gone")]
     sides += [("absent", event) for event in EVENTS] + list(itertools.product(WORDS, WORDS))
@@ -63,11 +78,15 @@ def expected(state: State) -> set[str]:
         return unlinked(state)
     if state.file == "broken":
         return set()
+    if state.move in {"left", "back"} and state.event == "gone":
+        return {"unlink"}
+    if state.move == "back" and state.file in WORDS:
+        return {"link"}
     if state.file == "fresh":
         return {"wait"}
     here, there = state.file in WORDS, state.event != "gone"
     if here and there:
-        return merged(state)
+        return moves(state) if state.move else merged(state)
     if not here and not there:
         return {"unlink"}
     return event_removed(state) if here else file_removed(state)
@@ -95,6 +114,17 @@ def merged(state: State) -> set[str]:
     if ours:
         return sent(state) if sends else {"open conflict"}
     return {f"file := {state.event}"} if receives else {"open conflict"}
+
+
+def moves(state: State) -> set[str]:
+    """What was edited in the calendar that it leaves comes into the file first; made elsewhere, it goes here then."""
+    if state.guests != "nobody" and state.move == "leaves":
+        return merged(state)  # it is not moved, since that would mail
+    if state.event in {state.base, state.file}:
+        return {"delete event"} if state.move == "left" and state.guests == "nobody" else set()
+    if state.direction is Direction.TO_CALENDAR:
+        return {"open conflict"}
+    return {word for word in merged(replace(state, direction=Direction.BOTH)) if not word.startswith(("event", "held"))}
 
 
 def sent(state: State) -> set[str]:
@@ -174,6 +204,11 @@ def test_every_state_of_a_linked_activity_is_decided_as_the_contract_says(part: 
     assert not wrong
 
 
+def test_every_state_of_an_activity_that_moves_is_decided_as_the_contract_says() -> None:
+    assert len(moving_states()) > 40_000
+    assert not list(itertools.islice(mismatches(itertools.islice(moving_states(), 0, None, 7)), 5))
+
+
 def test_every_state_of_an_activity_that_was_never_linked_is_decided_as_the_contract_says() -> None:
     states = list(unlinked_states())
     assert len(states) > 1500
@@ -185,7 +220,7 @@ def test_every_state_of_an_activity_that_was_never_linked_is_decided_as_the_cont
 def test_every_state_there_is() -> None:
     states = linked_states()
     assert len(states) > 100_000
-    assert not list(itertools.islice(mismatches(states), 5))
+    assert not list(itertools.islice(mismatches(itertools.chain(states, moving_states())), 5))
 
 
 def test_every_kind_of_action_is_decided_on_somewhere() -> None:
@@ -321,7 +356,7 @@ MUTANTS: dict[str, tuple[object, str, Callable[..., object]]] = {
     "one-way edits are not said": (together, "_one_way", lambda _: lambda *_: ()),
     "file writes are lost": (planner, "both_there", lambda real: lambda *a: without(real(*a), UpdateFile)),
     "calendar writes are lost": (planner, "both_there", lambda real: lambda *a: without(real(*a), UpdateEvent)),
-    "no tombstones": (planner, "new_file", lambda real: lambda f, _t, s: real(f, None, s)),
+    "no tombstones": (planner, "new_file", lambda real: lambda f, _t, s, *a: real(f, None, s, *a)),
     "no tombstones for events": (planner, "new_event", lambda real: lambda e, _t, s: real(e, None, s)),
     "a first import asks nobody": (arrivals, "_first_import", lambda _: lambda *_: None),
     "a first contact agrees on everything": (
@@ -329,6 +364,10 @@ MUTANTS: dict[str, tuple[object, str, Callable[..., object]]] = {
     "a rebuild is no first contact": (
         arrivals, "_first_import", lambda real: lambda b, s: real(b, replace(s, rebuilding=False))),
     "a shared store is one's own": (deletions, "_ours", lambda _: lambda *_: True),
+    "a move loses what was edited there": (moving, "_carried", lambda real: lambda *a: replace(real(*a), steps=())),
+    "a move deletes over an edit": (moving, "_carried", lambda real: lambda *a: replace(
+        real(*a), steps=(), clashes=(), verdict=moving._MOVING)),
+    "a move asks no guests": (moving, "others", lambda _: lambda *_: ()),
     "an undated file stays": (planner, "when_of", lambda _: lambda _v: True),
 }  # fmt: skip
 
@@ -337,5 +376,6 @@ MUTANTS: dict[str, tuple[object, str, Callable[..., object]]] = {
 def test_a_planted_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place, attribute, plant = MUTANTS[name]
     monkeypatch.setattr(place, attribute, plant(getattr(place, attribute)))
-    states = itertools.chain(sample(), itertools.islice(linked_states(), 0, None, 11))
+    some = itertools.islice(moving_states(), 0, None, 11)
+    states = itertools.chain(sample(), itertools.islice(linked_states(), 0, None, 11), some)
     assert next(mismatches(states), None) is not None

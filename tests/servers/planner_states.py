@@ -23,7 +23,7 @@ from daemon.core.plan import (
     UpdateEvent,
     UpdateFile,
 )
-from daemon.core.planner import plan_event, plan_file, plan_link, plan_meeting
+from daemon.core.planner import plan_event, plan_file, plan_link, plan_meeting, plan_moved
 from daemon.core.policy import Backlog, Direction, GuestMail, OnCalendarDelete, OnConflict, Route, Since
 from daemon.core.routing import Choice
 from daemon.core.situation import EventNow, FileNow, Situation
@@ -56,6 +56,7 @@ class State:
     from_before: bool = False
     rebuilding: bool = False
     tombstone: bool = False
+    move: str = ""  # leaves: its user sent it elsewhere; left: it is made there; back: he sent it back since
     taken_back: bool = False
 
     @property
@@ -67,7 +68,9 @@ def decide(state: State) -> Decision:
     """What the planner says."""
     situation, tombstone = _setting(state), "unlinked" if state.tombstone else None
     if state.linked:
-        return plan_link(_base(state), _file(state), _event(state), situation)
+        linked = plan_link(_base(state), _file(state), _event(state), situation)
+        made = state.move == "left" and linked.elsewhere and state.event != "gone"
+        return plan_moved(_base(state), _file(state), _event(state), situation) if made else linked
     if state.file == "absent":
         return plan_event(_event(state), tombstone, situation)
     if state.event == "absent":
@@ -177,7 +180,7 @@ def _file(state: State) -> FileNow:
         Activity("uid-1", view, Local(owner=ME if state.guests != "theirs" else None)),
         Ref("call.yaml", "digest"),
         changed,
-        Choice("work"),
+        Choice("other" if state.move in {"leaves", "left"} else "work"),
         missing=missing,
         broken=state.file == "broken",
         backlog=state.from_before,
@@ -193,11 +196,13 @@ def _event(state: State) -> EventNow:
         view[GUESTS] = _guests(state)
     modified = NOW - timedelta(minutes=30)
     activity = Activity("uid-1", view, modified=modified)
+    gone, left = state.event == "gone", state.move in {"left", "back"}
     return EventNow(
         activity,
         Ref("/1", '"1"'),
         modified,
-        gone=state.event == "gone",
+        gone=gone,
+        left=left,
         backlog=state.from_before,
         taken_back=state.taken_back,
     )

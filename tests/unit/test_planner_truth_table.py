@@ -48,6 +48,28 @@ MET = """
       gone     absent    nothing
 """
 
+#     its user sent it to another calendar (leaves), where it stands now (left), and back since (back)
+MOVED = """
+      leaves   v0       v0        v0       nothing
+      leaves   v0       v1        v0       nothing
+      leaves   v0       v0        v1       file := v1
+      leaves   v0       v1        v1       agree
+      leaves   v0       v1        v2       open conflict
+      leaves   v0       v0        gone     trash file
+      left     v0       v0        v0       delete event
+      left     v0       v1        v0       delete event
+      left     v0       v1        v1       delete event
+      left     v0       v0        v1       file := v1
+      left     v0       v1        v2       open conflict
+      left     v0       v0        gone     unlink
+      left     v0       gone      v0       delete event
+      left     v0       gone      v1       make file
+      left     v0       broken    v0       nothing
+      back     v0       v0        v0       link
+      back     v0       v1        v2       link
+      back     v0       v0        gone     unlink
+"""
+
 
 def rows(table: str, columns: int) -> list[tuple[str, ...]]:
     return [tuple(line.split(maxsplit=columns)) for line in table.strip().splitlines()]
@@ -65,6 +87,11 @@ def test_a_linked_activity(base: str, file: str, event: str, words: str) -> None
 @pytest.mark.parametrize(("file", "event", "words"), rows(MET, 2))
 def test_an_activity_that_was_never_linked(file: str, event: str, words: str) -> None:
     assert in_words(decide(State("new", file, event))) == done(words)
+
+
+@pytest.mark.parametrize(("move", "base", "file", "event", "words"), rows(MOVED, 4))
+def test_an_activity_that_moves(move: str, base: str, file: str, event: str, words: str) -> None:
+    assert in_words(decide(State(base, file, event, move=move))) == done(words)
 
 
 OLD_FILE = State("new", "v0", "absent", from_before=True)
@@ -91,6 +118,10 @@ ORDERS = [
     ("removed there, receiving only", State("v0", "v1", "gone", Direction.FROM_CALENDAR), "unlink"),
     ("first import", replace(OLD_FILE, backlog=Backlog.ASK), "make event, held: first_import"),
     ("lost journal", State("new", "absent", "v0", rebuilding=True, from_before=True), "make file, held: rebuild"),
+    ("moves, the file wins", replace(CLASH, on_conflict=OnConflict.FILE, move="left"), "agree, loser kept"),
+    ("moves, receiving only", State("v0", "v1", "v0", Direction.FROM_CALENDAR, move="left"), "delete event"),
+    ("moves, sending only", State("v0", "v0", "v1", Direction.TO_CALENDAR, move="left"), "open conflict"),
+    ("moves, with guests", State("v0", "v0", "v0", guests="ours", move="left"), "agree"),
     ("a tombstone", State("new", "v0", "absent", tombstone=True), "nothing"),
 ]  # fmt: skip
 
