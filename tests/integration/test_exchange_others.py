@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from lxml import etree
 
 from adapters.exchange.exchange_account import ExchangeAccount
 from adapters.exchange.exchange_store import ExchangeStore
 from adapters.outlook.outlook_properties import PROPERTY_SET, UID
-from daemon.core.errors import Forbidden, Missing, Refused, Unavailable, Unreadable, VersionMismatch
+from daemon.core.errors import (
+    Forbidden,
+    Missing,
+    Refused,
+    Unavailable,
+    Unreadable,
+    VersionMismatch,
+)
 from daemon.core.model import AllDay, Field, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Seen, Update, Written
 from tests.servers.ews_kept import leaf
 from tests.servers.ews_mailbox import Knobs
 from tests.servers.ews_operations import OPERATIONS
 from tests.servers.ews_schema import T
-from tests.servers.ews_server import EwsServer, Trouble, serving
+from tests.servers.ews_server import EwsServer, Trouble
 from tests.servers.ews_worlds import ExchangeHand, exchange_account
+from tests.servers.one_order import made, ordered, seen
+from tests.servers.outlook_services import ExchangeService
 
 SUBJECT, WHEN = Key(Field.SUBJECT), Key(Field.WHEN)
 NINE = Timed(datetime(2026, 11, 30, 9, 0), "Europe/Moscow", timedelta(hours=1))
 WRITE = Create("uid-1", "token-1", {SUBJECT: "Once", WHEN: NINE})
-
-
-@pytest.fixture
-def ews() -> Iterator[EwsServer]:
-    with serving() as server:
-        yield server
-    assert server.violations == []
 
 
 @pytest.fixture
@@ -39,37 +39,8 @@ def knobs(ews: EwsServer) -> Knobs:
 
 
 @pytest.fixture
-def account(ews: EwsServer) -> Iterator[ExchangeAccount]:
-    found = exchange_account(ews)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def store(account: ExchangeAccount) -> ExchangeStore:
-    return account.open("primary")
-
-
-@pytest.fixture
-def hand(ews: EwsServer) -> ExchangeHand:
-    return ExchangeHand(ews.mailbox, ews.mailbox.default)
-
-
-def outcome(store: ExchangeStore, write: Create | Update = WRITE) -> object:
-    [(_, result)] = store.write([write])
-    return result
-
-
-def made(store: ExchangeStore, write: Create = WRITE) -> Seen:
-    result = outcome(store, write)
-    assert isinstance(result, Written), result
-    return seen(store, result.ref.id)
-
-
-def seen(store: ExchangeStore, item: str) -> Seen:
-    [reading] = store.read([item])
-    assert isinstance(reading, Seen), reading
-    return reading
+def outlook(ews: EwsServer) -> ExchangeService:
+    return ExchangeService(ews)
 
 
 # --- searching
@@ -81,19 +52,12 @@ def test_a_server_that_can_not_be_asked_who_carries_a_uid_takes_edits_and_its_co
 ) -> None:
     ews.mailbox.knobs.restrictions = frozenset({"IsEqualTo"})
     ews.mailbox.knobs.stumbles = stumbles
-    item = made(store)
-    copy = ews.mailbox.create(ews.mailbox.default, _fields(ews, item.ref.id), "SendToNone", "UTC")
-    copy.properties = dict(ews.mailbox.item(item.ref.id).properties)
+    item = made(store, WRITE)
+    copy = ExchangeService(ews).copied(item.ref.id)
     fresh = account.open("primary")
-    assert seen(fresh, copy.id).activity.uid != "uid-1"
-    assert isinstance(outcome(fresh, Update(item.ref, "t", {SUBJECT: "After"}, item.raw)), Written)
+    assert seen(fresh, copy).activity.uid != "uid-1"
+    assert isinstance(ordered(fresh, Update(item.ref, "t", {SUBJECT: "After"}, item.raw)), Written)
     assert seen(fresh, item.ref.id).activity.view[SUBJECT] == "After"
-
-
-def _fields(ews: EwsServer, item: str) -> etree._Element:
-    element = etree.Element(f"{{{T}}}CalendarItem")
-    element.extend(value for name, value in ews.mailbox.item(item).fields.items() if name != "UID")
-    return element
 
 
 def test_without_searches_items_are_read_and_edited_and_why_nothing_is_made_is_said(
@@ -104,8 +68,8 @@ def test_without_searches_items_are_read_and_edited_and_why_nothing_is_made_is_s
     ews.mailbox.knobs.operations = frozenset(OPERATIONS) - {"FindItem"}
     item = seen(store, theirs.id)
     assert item.activity.uid == "uid-0"
-    assert isinstance(outcome(store, Update(item.ref, "t", {SUBJECT: "After"}, item.raw)), Written)
-    refused = outcome(store)
+    assert isinstance(ordered(store, Update(item.ref, "t", {SUBJECT: "After"}, item.raw)), Written)
+    refused = ordered(store, WRITE)
     assert isinstance(refused, Refused)
     assert "FindItem" in refused.reason
     with pytest.raises(Forbidden) as asked:  # it may have been made: that is no trouble of one item alone
@@ -116,8 +80,8 @@ def test_without_searches_items_are_read_and_edited_and_why_nothing_is_made_is_s
 
 def test_a_search_that_shows_ids_alone_does_not_make_an_item_twice(ews: EwsServer, store: ExchangeStore) -> None:
     ews.mailbox.knobs.bare_hits = True
-    first = made(store)
-    assert outcome(store) == Written(type(first.ref)(first.ref.id))
+    first = made(store, WRITE)
+    assert ordered(store, WRITE) == Written(type(first.ref)(first.ref.id))
     assert len(ews.mailbox.items) == 1
     assert store.find("uid-1", "token-1") == first
 
@@ -125,7 +89,7 @@ def test_a_search_that_shows_ids_alone_does_not_make_an_item_twice(ews: EwsServe
 def test_a_server_that_is_throttled_at_the_search_is_not_asked_again_at_once(
     ews: EwsServer, store: ExchangeStore, account: ExchangeAccount
 ) -> None:
-    item = made(store)
+    item = made(store, WRITE)
     ews.fail(Trouble.THROTTLED, "FindItem")
     before = ews.operations.count("FindItem")
     with pytest.raises(Unavailable):
@@ -143,12 +107,14 @@ def test_the_default_calendar_is_addressed_by_its_name_and_known_by_its_id(
     for name in ("primary", "Calendar", ews.mailbox.default):
         store = account.open(name)
         assert store.identity == f"ews:{ews.mailbox.default}"
-        item = made(store)
+        item = made(store, WRITE)
         assert [ref.id for ref in store.changes(None).items] == [item.ref.id]
         assert store.find("uid-1", "token-1") == item
 
 
-def test_an_owner_whose_address_is_not_the_mailboxs_finds_the_calendar_of_the_login(ews: EwsServer) -> None:
+def test_an_owner_whose_address_is_not_the_mailboxs_finds_the_calendar_of_the_login(
+    ews: EwsServer,
+) -> None:
     account = exchange_account(ews, address="alias@elsewhere.example")
     assert account.open("primary").changes(None).complete
     assert [calendar.name for calendar in account.calendars()] == ["Calendar"]
@@ -157,7 +123,7 @@ def test_an_owner_whose_address_is_not_the_mailboxs_finds_the_calendar_of_the_lo
 def test_a_default_calendar_that_was_replaced_is_missing_and_nothing_of_the_old_one_is_gone(
     ews: EwsServer, store: ExchangeStore
 ) -> None:
-    made(store)
+    made(store, WRITE)
     store.changes(None)
     ews.mailbox.folders[ews.mailbox.default].distinguished = ""
     ews.mailbox.add_folder("Calendar", distinguished="calendar")
@@ -168,7 +134,10 @@ def test_a_default_calendar_that_was_replaced_is_missing_and_nothing_of_the_old_
 def test_a_server_that_lists_no_folders_offers_its_default_calendar(ews: EwsServer, account: ExchangeAccount) -> None:
     ews.mailbox.knobs.operations = frozenset(OPERATIONS) - {"FindFolder"}
     assert [(calendar.name, calendar.primary) for calendar in account.calendars()] == [("Calendar", True)]
-    assert [(finding.code, finding.ok) for finding in account.check()] == [("login", True), ("rights", True)]
+    assert [(finding.code, finding.ok) for finding in account.check()] == [
+        ("login", True),
+        ("rights", True),
+    ]
     assert account.open("calendar").identity == account.open("primary").identity
     with pytest.raises(Missing, match="'Calendar'"):
         account.open("Team")
@@ -186,7 +155,11 @@ def test_a_feed_that_tells_every_state_oldest_first_loses_no_edit_and_no_deletio
     knobs: Knobs, store: ExchangeStore, hand: ExchangeHand
 ) -> None:
     knobs.told = "oldest first"
-    edited, removed, brief = hand.add("edited", "Before"), hand.add("removed", "Going"), hand.add("brief", "Brief")
+    edited, removed, brief = (
+        hand.add("edited", "Before"),
+        hand.add("removed", "Going"),
+        hand.add("brief", "Brief"),
+    )
     cursor = store.changes(None).cursor
     for number in range(3):
         hand.retitle(edited, f"Edit {number}")
@@ -238,7 +211,13 @@ def test_ids_that_differ_in_case_alone_are_two_items(ews: EwsServer, store: Exch
 
 
 @pytest.mark.parametrize(
-    "code", ["ErrorInvalidIdMalformed", "ErrorAccessDenied", "ErrorFolderNotFound", "ErrorMailboxStoreUnavailable"]
+    "code",
+    [
+        "ErrorInvalidIdMalformed",
+        "ErrorAccessDenied",
+        "ErrorFolderNotFound",
+        "ErrorMailboxStoreUnavailable",
+    ],
 )
 def test_no_error_but_that_of_a_missing_item_says_that_it_is_gone(
     ews: EwsServer, store: ExchangeStore, hand: ExchangeHand, code: str
@@ -252,10 +231,17 @@ def test_no_error_but_that_of_a_missing_item_says_that_it_is_gone(
 
 
 def test_an_instance_that_is_gone_says_nothing_of_its_series(ews: EwsServer, store: ExchangeStore) -> None:
-    series = made(store, Create("uid-1", "token-1", {SUBJECT: "S", WHEN: NINE, Key(Field.REPEAT): "FREQ=WEEKLY"}))
+    series = made(
+        store,
+        Create(
+            "uid-1",
+            "token-1",
+            {SUBJECT: "S", WHEN: NINE, Key(Field.REPEAT): "FREQ=WEEKLY"},
+        ),
+    )
     ews.fail(Trouble.ERROR, "UpdateItem", code="ErrorItemNotFound")
     patch = {Key(Field.SUBJECT, date(2026, 12, 7)): "Once"}
-    assert isinstance(outcome(store, Update(series.ref, "t", patch, series.raw)), VersionMismatch)
+    assert isinstance(ordered(store, Update(series.ref, "t", patch, series.raw)), VersionMismatch)
 
 
 # --- what items and answers leave out
@@ -265,12 +251,12 @@ def test_a_write_that_says_nothing_of_what_it_wrote_may_have_been_carried_out(
     knobs: Knobs, store: ExchangeStore
 ) -> None:
     knobs.silent_writes = True
-    lost = outcome(store)
+    lost = ordered(store, WRITE)
     assert isinstance(lost, Unavailable)
     assert lost.uncertain
     item = store.find("uid-1", "token-1")
     assert isinstance(item, Seen)
-    lost = outcome(store, Update(item.ref, "t", {SUBJECT: "After"}, item.raw))
+    lost = ordered(store, Update(item.ref, "t", {SUBJECT: "After"}, item.raw))
     assert isinstance(lost, Unavailable)
     assert lost.uncertain
     assert seen(store, item.ref.id).activity.view[SUBJECT] == "After"
@@ -281,7 +267,10 @@ def test_a_series_in_words_that_ews_does_not_know_is_set_aside_alone(
     ews: EwsServer, store: ExchangeStore, hand: ExchangeHand, name: str, word: str
 ) -> None:
     rule = "FREQ=MONTHLY;BYDAY=-1MO;COUNT=5"
-    odd = made(store, Create("odd", "odd", {SUBJECT: "Odd", WHEN: NINE, Key(Field.REPEAT): rule})).ref.id
+    odd = made(
+        store,
+        Create("odd", "odd", {SUBJECT: "Odd", WHEN: NINE, Key(Field.REPEAT): rule}),
+    ).ref.id
     other = hand.add("other", "Event")
     for element in ews.mailbox.item(odd).fields["Recurrence"].iter(f"{{{T}}}{name}"):
         element.text = word
@@ -295,7 +284,7 @@ def test_a_series_in_words_that_ews_does_not_know_is_set_aside_alone(
 
 def test_an_item_that_is_told_without_a_zone_keeps_the_one_that_was_written(knobs: Knobs, store: ExchangeStore) -> None:
     knobs.zones_told = False
-    assert made(store).activity.view[WHEN] == NINE
+    assert made(store, WRITE).activity.view[WHEN] == NINE
 
 
 def test_an_item_that_never_had_a_zone_shows_its_instant_in_that_of_the_mailbox(

@@ -8,13 +8,22 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from exchangelib import DELEGATE, Account, CalendarItem, Configuration, Credentials, EWSTimeZone
-from exchangelib.errors import ErrorIrresolvableConflict, ErrorItemNotFound, UnauthorizedError
+from exchangelib import (
+    DELEGATE,
+    Account,
+    CalendarItem,
+    Configuration,
+    Credentials,
+    EWSTimeZone,
+)
+from exchangelib.errors import (
+    ErrorIrresolvableConflict,
+    ErrorItemNotFound,
+    UnauthorizedError,
+)
 from exchangelib.items import MOVE_TO_DELETED_ITEMS, SEND_TO_ALL_AND_SAVE_COPY
 from exchangelib.properties import Attendee, Mailbox
 from exchangelib.recurrence import Recurrence, WeeklyPattern
-
-from tests.servers.ews_server import serving
 
 ROOT = Path(__file__).parents[2]
 BERLIN = EWSTimeZone("Europe/Berlin")
@@ -22,16 +31,11 @@ START = datetime(2026, 11, 30, 9, 0, tzinfo=BERLIN)
 
 
 @pytest.fixture
-def ews():
-    with serving() as server:
-        yield server
-    assert server.violations == []
-
-
-@pytest.fixture
 def mailbox(ews):
     configuration = Configuration(
-        service_endpoint=ews.address, credentials=Credentials(ews.user, ews.password), max_connections=1
+        service_endpoint=ews.address,
+        credentials=Credentials(ews.user, ews.password),
+        max_connections=1,
     )
     return Account(
         ews.user,
@@ -59,7 +63,12 @@ def deleted(mailbox, item):
 def test_an_item_saved_by_exchangelib_is_read_by_it(mailbox):
     item = saved(mailbox, location="Room 5", categories=["call"], body="text")
     [found] = mailbox.calendar.all()
-    assert (found.id, found.subject, found.location, found.categories) == (item.id, "Call", "Room 5", ["call"])
+    assert (found.id, found.subject, found.location, found.categories) == (
+        item.id,
+        "Call",
+        "Room 5",
+        ["call"],
+    )
     assert (found.start, found.end) == (START, START + timedelta(hours=1))
     assert found.uid
     assert found.organizer.email_address == "me@corp.example"
@@ -83,7 +92,11 @@ def test_a_stale_change_key_is_a_conflict(mailbox):
 
 
 def test_a_view_shows_occurrences_and_leaves_deleted_ones_out(mailbox):
-    weekly = Recurrence(pattern=WeeklyPattern(interval=1, weekdays=["Monday"]), start=START.date(), number=4)
+    weekly = Recurrence(
+        pattern=WeeklyPattern(interval=1, weekdays=["Monday"]),
+        start=START.date(),
+        number=4,
+    )
     master = saved(mailbox, recurrence=weekly)
     deleted(mailbox, master.occurrence(index=2))
     third = master.occurrence(index=3)

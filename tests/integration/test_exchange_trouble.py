@@ -13,11 +13,19 @@ from pathlib import Path
 import pytest
 
 from adapters.exchange.exchange_account import discover
-from daemon.core.errors import Forbidden, Missing, SignInNeeded, Unavailable, VersionMismatch
+from daemon.core.errors import (
+    Forbidden,
+    Missing,
+    SignInNeeded,
+    Unavailable,
+    VersionMismatch,
+)
 from daemon.core.model import Field, Key, Timed
 from daemon.core.store import Create, Finding, Update
 from tests.servers.ews_server import Trouble, serving
 from tests.servers.ews_worlds import ExchangeHand, exchange_account
+from tests.servers.one_order import ordered
+from tests.servers.outlook_services import ExchangeService
 
 ROOT = Path(__file__).parents[2]
 VIEW = {
@@ -27,22 +35,12 @@ VIEW = {
 
 
 @pytest.fixture
-def ews():
-    with serving() as server:
-        yield server
-    assert server.violations == []
-
-
-@pytest.fixture
-def store(ews):
-    account = exchange_account(ews)
-    yield account.open("primary")
-    account.close()
+def outlook(ews):
+    return ExchangeService(ews)
 
 
 def outcome(store, uid="uid-1"):
-    [(_, result)] = store.write([Create(uid, f"token {uid}", VIEW)])
-    return result
+    return ordered(store, Create(uid, f"token {uid}", VIEW))
 
 
 # --- sign-in
@@ -67,7 +65,10 @@ def test_a_password_that_was_put_right_is_used_from_then_on(ews):
 
 def test_a_password_that_is_changed_while_the_daemon_runs_stops_at_the_first_refusal(ews, store):
     cursor = store.changes(None).cursor
-    ews.password, before = "another", ews.logins  # on the server; the session goes on with the old one
+    ews.password, before = (
+        "another",
+        ews.logins,
+    )  # on the server; the session goes on with the old one
     with pytest.raises(SignInNeeded):
         store.changes(cursor)
     assert ews.logins == before + 1
@@ -229,7 +230,17 @@ def test_exchangelib_is_not_imported_before_an_account_is_used():
 def test_the_zone_of_the_host_changes_nothing(zone):
     tests = ["tests/unit/test_ews_codec.py", "tests/integration/test_outlook_series.py"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", "not cut_off and not graph"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *tests,
+            "-k",
+            "not cut_off and not graph",
+        ],
         cwd=ROOT,
         env={**os.environ, "TZ": zone},
         capture_output=True,
@@ -248,9 +259,15 @@ def test_exchange_works_beside_the_caldav_library_which_brings_another_urllib3(e
     assert subprocess.run([sys.executable, "-c", code, ews.address], cwd=ROOT, check=False).returncode == 0
 
 
-def test_how_the_server_takes_the_login_is_remembered_and_not_asked_at_the_next_start(ews):
+def test_how_the_server_takes_the_login_is_remembered_and_not_asked_at_the_next_start(
+    ews,
+):
     kept = {}
-    first = exchange_account(ews, recall=lambda: kept.get("manner", ""), remember=lambda word: kept.update(manner=word))
+    first = exchange_account(
+        ews,
+        recall=lambda: kept.get("manner", ""),
+        remember=lambda word: kept.update(manner=word),
+    )
     first.calendars()
     first.close()
     assert kept["manner"].startswith("basic 15.")
@@ -266,7 +283,10 @@ def test_a_login_that_is_refused_forgets_how_it_was_taken(ews):
     kept = {"manner": "basic 15.2.1748.10"}
     ews.password = "another"
     account = exchange_account(
-        ews, secret=lambda: "old", recall=lambda: kept["manner"], remember=lambda word: kept.update(manner=word)
+        ews,
+        secret=lambda: "old",
+        recall=lambda: kept["manner"],
+        remember=lambda word: kept.update(manner=word),
     )
     with pytest.raises(SignInNeeded):
         account.calendars()

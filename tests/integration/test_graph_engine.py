@@ -38,13 +38,6 @@ changes:
 
 
 @pytest.fixture
-def graph():
-    with serving() as server:
-        yield server
-    assert server.problems == []
-
-
-@pytest.fixture
 def world(graph, tmp_path):
     return make(graph, tmp_path)
 
@@ -70,7 +63,10 @@ def test_a_file_becomes_an_event_without_its_guests_and_without_its_note(graph, 
     world.settle()
     event = only(graph)
     assert event.fields["subject"] == "Call Anna about the renewal"
-    assert event.fields["start"] == {"dateTime": "2026-11-24T10:30:00", "timeZone": "Europe/Helsinki"}
+    assert event.fields["start"] == {
+        "dateTime": "2026-11-24T10:30:00",
+        "timeZone": "Europe/Helsinki",
+    }
     assert "3-year" not in str(event.fields)
     assert event.guests == ()
     assert world.read("call.yaml").startswith(CALL)
@@ -104,7 +100,11 @@ def test_a_series_and_its_instances_travel_both_ways(graph, world):
     assert master.cancelled == {date(2026, 12, 14)}
     assert set(master.exceptions) == {date(2026, 12, 7), date(2026, 12, 21)}
     graph.mailbox.delete(graph.mailbox.occurrence(master, date(2026, 12, 28)))
-    by_hand(graph, graph.mailbox.occurrence(master, date(2027, 1, 4)), subject="First of the year")
+    by_hand(
+        graph,
+        graph.mailbox.occurrence(master, date(2027, 1, 4)),
+        subject="First of the year",
+    )
     world.settle()
     text = world.read("review.yaml")
     assert "2026-12-28" in text
@@ -119,7 +119,12 @@ def meeting(graph):
         "subject": "Kick-off",
         "start": {"dateTime": "2026-11-26T10:00:00", "timeZone": "FLE Standard Time"},
         "end": {"dateTime": "2026-11-26T11:00:00", "timeZone": "FLE Standard Time"},
-        "attendees": [{"emailAddress": {"address": "anna@r.example", "name": "Anna"}, "type": "required"}],
+        "attendees": [
+            {
+                "emailAddress": {"address": "anna@r.example", "name": "Anna"},
+                "type": "required",
+            }
+        ],
     }
     event = graph.mailbox.create(graph.mailbox.default, body)
     graph.mailbox.outbox.clear()

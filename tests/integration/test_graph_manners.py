@@ -9,8 +9,10 @@ import pytest
 from daemon.core.errors import Missing, Refused, Unavailable
 from daemon.core.model import AllDay, Busy, Field, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Remove, Seen, Update, Written
-from tests.servers.graph_server import Trouble, serving
-from tests.servers.graph_worlds import GraphHand, graph_account
+from tests.servers.graph_server import Trouble
+from tests.servers.graph_worlds import graph_account
+from tests.servers.one_order import made, ordered, seen
+from tests.servers.outlook_services import GraphService
 
 SUBJECT, WHEN, REPEAT, SKIP = (Key(name) for name in (Field.SUBJECT, Field.WHEN, Field.REPEAT, Field.SKIP))
 NINE = Timed(datetime(2026, 11, 30, 9, 0), "Europe/Helsinki", timedelta(hours=1))
@@ -26,14 +28,10 @@ SERIES = {
     Key(Field.LOCATION, FOURTH): "Harbour",
 }
 PORTAL = "<html><body>Please sign in to the network.</body></html>"
-ANNA = {"emailAddress": {"address": "anna@r.example", "name": "Anna"}, "type": "required"}
-
-
-@pytest.fixture
-def graph():
-    with serving() as server:
-        yield server
-    assert server.problems == []
+ANNA = {
+    "emailAddress": {"address": "anna@r.example", "name": "Anna"},
+    "type": "required",
+}
 
 
 @pytest.fixture
@@ -42,32 +40,12 @@ def knobs(graph):
 
 
 @pytest.fixture
-def store(graph):
-    account = graph_account(graph)
-    yield account.open("primary")
-    account.close()
+def outlook(graph):
+    return GraphService(graph)
 
 
-@pytest.fixture
-def hand(graph):
-    return GraphHand(graph.mailbox, graph.mailbox.default)
-
-
-def write(store, order):
-    [(_, outcome)] = store.write([order])
-    return outcome
-
-
-def made(store, view=None, uid="uid-1"):
-    outcome = write(store, Create(uid, f"token {uid}", SERIES if view is None else view))
-    assert isinstance(outcome, Written), outcome
-    return seen(store, outcome.ref.id)
-
-
-def seen(store, item):
-    [reading] = store.read([item])
-    assert isinstance(reading, Seen), reading
-    return reading
+def new(view=SERIES, uid="uid-1"):
+    return Create(uid, f"token {uid}", view)
 
 
 # --- answers that are none
@@ -77,25 +55,25 @@ def seen(store, item):
 def test_an_event_that_is_taken_without_an_id_is_in_question_and_found_later(graph, store, answer):
     graph.fail(Trouble.ANSWER_AFTER, "POST", "/events", **answer)
     order = Create("uid-1", "token", {SUBJECT: "Call", WHEN: NINE})
-    outcome = write(store, order)
+    outcome = ordered(store, order)
     assert isinstance(outcome, Unavailable)
     found = store.find("uid-1", "token")
     assert found.activity.view[SUBJECT] == "Call"
-    assert write(store, order).ref.id == found.ref.id
+    assert ordered(store, order).ref.id == found.ref.id
 
 
 @pytest.mark.parametrize("answer", [{"status": 202}, {"status": 200, "page": PORTAL}])
 def test_an_event_that_may_have_been_made_is_said_to_be_uncertain(graph, store, answer):
     graph.fail(Trouble.ANSWER, "POST", "/events", **answer)
-    assert write(store, Create("uid-1", "token", {SUBJECT: "Call", WHEN: NINE})).uncertain
+    assert ordered(store, Create("uid-1", "token", {SUBJECT: "Call", WHEN: NINE})).uncertain
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_a_portals_page_in_answer_to_a_write_is_not_taken_for_its_success(graph, store, method):
-    item = made(store, {SUBJECT: "Call", WHEN: NINE})
+    item = made(store, new({SUBJECT: "Call", WHEN: NINE}))
     graph.fail(Trouble.ANSWER, method, status=200, page=PORTAL)
     order = Update(item.ref, "t", {SUBJECT: "y"}, item.raw) if method == "PATCH" else Remove(item.ref, "t")
-    outcome = write(store, order)
+    outcome = ordered(store, order)
     assert isinstance(outcome, Unavailable)
     assert outcome.uncertain
 
@@ -153,10 +131,10 @@ def test_a_user_whom_the_service_does_not_find_is_no_deleted_event(graph, store,
 
 
 def test_a_write_to_an_event_that_is_unclear_is_neither_done_nor_taken_for_a_deletion(graph, store):
-    item = made(store, {SUBJECT: "Call", WHEN: NINE})
+    item = made(store, new({SUBJECT: "Call", WHEN: NINE}))
     graph.fail(Trouble.ANSWER, "GET", "/me/events", status=404, times=2)
-    assert isinstance(write(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), Refused)
-    assert isinstance(write(store, Remove(item.ref, "t")), Refused)
+    assert isinstance(ordered(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), Refused)
+    assert isinstance(ordered(store, Remove(item.ref, "t")), Refused)
     assert seen(store, item.ref.id).activity.view[SUBJECT] == "Call"
 
 
@@ -166,11 +144,11 @@ def test_a_write_to_an_event_that_is_unclear_is_neither_done_nor_taken_for_a_del
 @pytest.mark.parametrize("page", [0, 1, 2])
 def test_exceptions_that_come_in_pages_are_all_read(store, knobs, page):
     knobs.expands = page
-    assert made(store).activity.view == SERIES
+    assert made(store, new()).activity.view == SERIES
 
 
 def test_a_page_of_exceptions_that_is_not_answered_holds_the_series_back(graph, store, knobs):
-    item = made(store)
+    item = made(store, new())
     knobs.expands = 1
     graph.fail(Trouble.ANSWER, "GET", "/exceptionOccurrences", status=500)
     with pytest.raises(Unavailable):
@@ -189,11 +167,11 @@ def test_a_page_of_exceptions_that_is_not_answered_holds_the_series_back(graph, 
 )
 def test_a_service_that_ignores_what_is_asked_for_takes_no_instance_from_the_file(store, knobs, omits):
     knobs.omits = frozenset(omits)
-    assert made(store).activity.view == SERIES
+    assert made(store, new()).activity.view == SERIES
 
 
 def test_a_series_is_known_as_one_without_its_type(graph, store, knobs):
-    item = made(store)
+    item = made(store, new())
     knobs.omits = frozenset({"type"})
     assert seen(store, item.ref.id).activity.view == SERIES
     graph.mailbox.update(graph.mailbox.event(item.ref.id).exceptions[FIRST], {"subject": "Kick-off"})
@@ -201,7 +179,7 @@ def test_a_series_is_known_as_one_without_its_type(graph, store, knobs):
 
 
 def test_a_series_of_which_nothing_tells_the_exceptions_is_held_back(store, knobs):
-    item = made(store)
+    item = made(store, new())
     knobs.omits = frozenset({"type", "exceptionOccurrences"})
     [reading] = store.read([item.ref.id])
     assert isinstance(reading, Failed)
@@ -222,7 +200,7 @@ def test_a_series_of_which_nothing_tells_the_exceptions_is_held_back(store, knob
 )
 def test_however_a_service_says_that_it_has_no_such_option_the_event_is_read(graph, store, knobs, refusal):
     knobs.refuses_options = refusal
-    item = made(store)
+    item = made(store, new())
     assert item.activity.view == SERIES
     before = len(graph.asked)
     seen(store, item.ref.id)
@@ -231,7 +209,14 @@ def test_however_a_service_says_that_it_has_no_such_option_the_event_is_read(gra
 
 def test_one_event_that_is_refused_does_not_make_the_others_dearer(graph, store, hand):
     ids = [hand.add(f"uid-{number}", "Event") for number in range(3)]
-    graph.fail(Trouble.ANSWER, "GET", "/me/events", status=400, code="ErrorOfItsOwn", inside=True)
+    graph.fail(
+        Trouble.ANSWER,
+        "GET",
+        "/me/events",
+        status=400,
+        code="ErrorOfItsOwn",
+        inside=True,
+    )
     assert all(isinstance(each, Seen) for each in store.read(ids))
     before = len(graph.asked)
     list(store.read(ids))
@@ -247,7 +232,7 @@ def test_whole_days_that_are_told_in_utc_stay_on_their_days(graph, knobs, zone):
     account = graph_account(graph, zone=zone)
     store = account.open("primary")
     for number, day in enumerate((date(2026, 7, 1), date(2026, 12, 24))):
-        item = made(store, {SUBJECT: "Holiday", WHEN: AllDay(day, 2)}, uid=f"day-{number}")
+        item = made(store, new({SUBJECT: "Holiday", WHEN: AllDay(day, 2)}, uid=f"day-{number}"))
         assert item.activity.view[WHEN] == AllDay(day, 2)
     account.close()
 
@@ -262,7 +247,7 @@ def test_a_series_of_whole_days_that_is_told_in_utc_keeps_its_instances(store, k
         SKIP: frozenset({THIRD}),
         Key(Field.WHEN, SECOND): AllDay(SECOND + timedelta(days=1), 2),
     }
-    assert made(store, watch).activity.view == watch
+    assert made(store, new(watch)).activity.view == watch
 
 
 # --- addresses that are not there
@@ -308,7 +293,7 @@ def test_a_calendar_that_is_deleted_is_missing_to_both_feeds(graph, hand, knobs)
 
 @pytest.mark.parametrize("status", [400, 501])
 def test_a_service_without_filters_leaves_one_event_in_question_and_reads_the_others(store, knobs, status):
-    item = made(store, {SUBJECT: "Call", WHEN: NINE})
+    item = made(store, new({SUBJECT: "Call", WHEN: NINE}))
     knobs.refuses_filter = status
     with pytest.raises(Refused):
         store.find("uid-1", "token uid-1")
@@ -323,27 +308,30 @@ def test_a_series_of_which_one_instance_has_guests_is_neither_deleted_nor_change
     graph, store, knobs, named
 ):
     knobs.names_occurrences = named
-    item = made(store)
+    item = made(store, new())
     graph.mailbox.update(graph.mailbox.event(item.ref.id).exceptions[SECOND], {"attendees": [ANNA]})
     item = seen(store, item.ref.id)
     graph.mailbox.outbox.clear()
-    for order in (Remove(item.ref, "t"), Update(item.ref, "t", {SUBJECT: "y"}, item.raw, item.activity.view)):
-        outcome = write(store, order)
+    for order in (
+        Remove(item.ref, "t"),
+        Update(item.ref, "t", {SUBJECT: "y"}, item.raw, item.activity.view),
+    ):
+        outcome = ordered(store, order)
         assert isinstance(outcome, Refused)
         assert "mails" in outcome.reason
     assert graph.mailbox.outbox == []
-    assert isinstance(write(store, Remove(item.ref, "t", notify=True)), Written)
+    assert isinstance(ordered(store, Remove(item.ref, "t", notify=True)), Written)
     assert [mail.to for mail in graph.mailbox.outbox] == [("anna@r.example",)]
 
 
 def test_a_series_without_guests_is_deleted_without_an_order(graph, store):
-    item = made(store)
-    assert isinstance(write(store, Remove(item.ref, "t")), Written)
+    item = made(store, new())
+    assert isinstance(ordered(store, Remove(item.ref, "t")), Written)
     assert graph.mailbox.events == {}
 
 
 def test_an_event_whose_id_changed_without_a_word_keeps_its_uid(graph, store):
-    item = made(store, {SUBJECT: "Call", WHEN: NINE})
+    item = made(store, new({SUBJECT: "Call", WHEN: NINE}))
     event = graph.mailbox.events.pop(item.ref.id)
     event.id = "AAkALg-moved"
     graph.mailbox.events[event.id] = event

@@ -6,55 +6,41 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from daemon.core.errors import Forbidden, Full, Missing, Refused, SignInNeeded, Unavailable, VersionMismatch
+from daemon.core.errors import (
+    Forbidden,
+    Full,
+    Missing,
+    Refused,
+    SignInNeeded,
+    Unavailable,
+    VersionMismatch,
+)
 from daemon.core.model import Field, Key, Timed
 from daemon.core.store import Create, Failed, Gone, Remove, Seen, Update, Written
 from tests.servers.graph_server import Trouble, serving
-from tests.servers.graph_worlds import GraphHand, graph_account
+from tests.servers.graph_worlds import graph_account
+from tests.servers.one_order import made, ordered
+from tests.servers.outlook_services import GraphService
 
 SUBJECT, WHEN = Key(Field.SUBJECT), Key(Field.WHEN)
 NINE = Timed(datetime(2026, 11, 30, 9, 0), "Europe/Helsinki", timedelta(hours=1))
 
 
 @pytest.fixture
-def graph():
-    with serving() as server:
-        yield server
-    assert server.problems == []
-
-
-@pytest.fixture
-def store(graph):
-    account = graph_account(graph)
-    yield account.open("primary")
-    account.close()
-
-
-@pytest.fixture
-def hand(graph):
-    return GraphHand(graph.mailbox, graph.mailbox.default)
-
-
-def write(store, order):
-    [(_, outcome)] = store.write([order])
-    return outcome
+def outlook(graph):
+    return GraphService(graph)
 
 
 def new(number=1):
     return Create(f"uid-{number}", f"token {number}", {SUBJECT: "x", WHEN: NINE})
 
 
-def made(store):
-    outcome = write(store, new())
-    [reading] = store.read([outcome.ref.id])
-    assert isinstance(reading, Seen)
-    return reading
-
-
 # --- sign-in and rights
 
 
-def test_a_token_that_is_not_taken_stops_the_account_after_one_more_look_at_its_source(graph):
+def test_a_token_that_is_not_taken_stops_the_account_after_one_more_look_at_its_source(
+    graph,
+):
     tokens = ["old", "old"]
     account = graph_account(graph, token=lambda: tokens[0])
     with pytest.raises(SignInNeeded) as needed:
@@ -72,11 +58,11 @@ def test_a_broker_that_has_a_newer_token_is_asked_again_at_once(graph):
 
 
 def test_a_token_that_ends_while_writes_are_sent_loses_none_of_them(graph, store):
-    item = made(store)
+    item = made(store, new())
     graph.tokens.clear()
-    assert isinstance(write(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), SignInNeeded)
+    assert isinstance(ordered(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), SignInNeeded)
     graph.tokens.add("token")
-    assert isinstance(write(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), Written)
+    assert isinstance(ordered(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw)), Written)
 
 
 def test_a_token_that_is_none_is_never_sent(graph):
@@ -95,7 +81,13 @@ def test_a_missing_permission_is_named(graph, store):
 
 
 def test_a_mailbox_that_is_on_a_server_of_ones_own_is_sent_to_the_other_service(graph):
-    graph.fail(Trouble.ANSWER, "GET", "/me/calendars", status=404, code="MailboxNotEnabledForRESTAPI")
+    graph.fail(
+        Trouble.ANSWER,
+        "GET",
+        "/me/calendars",
+        status=404,
+        code="MailboxNotEnabledForRESTAPI",
+    )
     account = graph_account(graph)
     with pytest.raises(Missing) as missing:
         account.calendars()
@@ -106,7 +98,7 @@ def test_a_mailbox_that_is_on_a_server_of_ones_own_is_sent_to_the_other_service(
 def test_a_calendar_that_can_not_be_written_refuses_the_write_with_the_cure(graph):
     graph.mailbox.add_calendar("Holidays", writable=False)
     account = graph_account(graph)
-    outcome = write(account.open("Holidays"), new())
+    outcome = ordered(account.open("Holidays"), new())
     assert isinstance(outcome, Forbidden)
     assert "direction: from-calendar" in outcome.what_to_do
     account.close()
@@ -126,7 +118,16 @@ def test_a_wait_that_graph_orders_is_handed_on(graph, store, status):
 
 def test_a_part_of_a_batch_that_is_throttled_does_not_hide_the_others(graph, store, hand):
     ids = [hand.add(f"uid-{number}", "Event") for number in range(30)]
-    graph.fail(Trouble.ANSWER, "GET", "", status=429, code="ApplicationThrottled", retry_after=9, inside=True, skip=4)
+    graph.fail(
+        Trouble.ANSWER,
+        "GET",
+        "",
+        status=429,
+        code="ApplicationThrottled",
+        retry_after=9,
+        inside=True,
+        skip=4,
+    )
     readings = store.read(ids)
     got = []
     with pytest.raises(Unavailable) as busy:
@@ -166,10 +167,10 @@ def test_one_write_that_is_throttled_does_not_stop_the_others(graph, store):
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("trouble", [Trouble.DROP, Trouble.DROP_AFTER])
 def test_a_write_whose_answer_is_lost_is_uncertain_and_is_not_sent_twice(graph, store, method, trouble):
-    item = made(store)
+    item = made(store, new())
     graph.fail(trouble, method)
     order = Update(item.ref, "t", {SUBJECT: "y"}, item.raw) if method == "PATCH" else Remove(item.ref, "t")
-    outcome = write(store, order)
+    outcome = ordered(store, order)
     assert isinstance(outcome, Unavailable)
     assert outcome.uncertain
     assert [each.method for each in graph.writes].count(method) == 1
@@ -206,9 +207,9 @@ def test_a_server_that_is_not_there_is_unavailable():
     ],
 )
 def test_what_concerns_one_item_is_told_of_that_item(graph, store, status, code, expected):
-    item = made(store)
+    item = made(store, new())
     graph.fail(Trouble.ANSWER, "PATCH", "", status=status, code=code)
-    outcome = write(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw))
+    outcome = ordered(store, Update(item.ref, "t", {SUBJECT: "y"}, item.raw))
     assert type(outcome) is expected
     assert "x" not in str(outcome).split()
 
