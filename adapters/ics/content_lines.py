@@ -194,6 +194,9 @@ def fold(text: str, ending: bytes = b"\r\n") -> bytes:
     raw = text.encode("utf-8", "replace")
     if len(raw) <= FOLD_AT:
         return raw + ending
+    if raw.isascii():
+        rest = [raw[at : at + FOLD_AT - 1] for at in range(FOLD_AT, len(raw), FOLD_AT - 1)]
+        return (ending + b" ").join([raw[:FOLD_AT], *rest]) + ending
     pieces = []
     start, room = 0, FOLD_AT
     while len(raw) - start > room:

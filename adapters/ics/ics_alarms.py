@@ -42,6 +42,10 @@ def put_reminders(event: Component, value: Value | None) -> None:
 def _alarm(before: timedelta, text: str, ending: bytes) -> Component:
     """RFC 5545 section 3.6.6: DISPLAY (in capitals: Google wants it so) with a text."""
     alarm = component("VALARM", ending)
-    lines = ("ACTION:DISPLAY", f"DESCRIPTION:{text or 'Reminder'}", f"TRIGGER:{write_duration(-before)}")
-    alarm.body.extend(line(text, ending) for text in lines)
+    alarm.body.extend(line(text, ending) for text in alarm_lines(before, text))
     return alarm
+
+
+def alarm_lines(before: timedelta, text: str) -> tuple[str, ...]:
+    """What stands in the VALARM of a reminder; `text` is escaped already."""
+    return "ACTION:DISPLAY", f"DESCRIPTION:{text or 'Reminder'}", f"TRIGGER:{write_duration(-before)}"

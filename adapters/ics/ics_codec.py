@@ -10,6 +10,7 @@ from adapters.ics.content_lines import Component, component, line
 from adapters.ics.ics_fields import Reader
 from adapters.ics.ics_lines import add, drop, put
 from adapters.ics.ics_local import DONE_LINE, local_lines
+from adapters.ics.ics_new import PRODID, compose_plain
 from adapters.ics.ics_patch import Patcher, put_uid
 from adapters.ics.ics_properties import properties_of
 from adapters.ics.ics_series import Series, load
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 _BEGIN = b"BEGIN:VCALENDAR"
-_PRODID = "-//Datebook//Datebook//EN"
+_NO_LOCAL = Local()
 _CLASS = re.compile(rb"^CLASS(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SUMMARY = re.compile(rb"^SUMMARY(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
 
@@ -54,7 +55,7 @@ def compose(  # noqa: PLR0913  an event has these many sides, all but two by nam
     *,
     zone: str,
     now: datetime,
-    local: Local = Local(),  # noqa: B008  it is frozen
+    local: Local = _NO_LOCAL,
     floating: bool = False,
     organizer: str = "",
     client_schedules: bool = False,
@@ -65,17 +66,31 @@ def compose(  # noqa: PLR0913  an event has these many sides, all but two by nam
     `floating`: times in `zone` are written without one. `organizer` is the address that invites where the
     view has guests and names no organiser. `client_schedules`: SCHEDULE-AGENT=CLIENT on the guests.
     """
+    if local == _NO_LOCAL:
+        plain = compose_plain(uid, view, zone=zone, now=now, floating=floating)
+        if plain is not None:
+            return plain
+    view = _with_organizer(view, organizer)
+    return compose_by_patch(
+        uid, view, zone=zone, now=now, local=local, floating=floating, client_schedules=client_schedules
+    )
+
+
+def compose_by_patch(  # noqa: PLR0913  as `compose` has it
+    uid: str, view: View, *, zone: str, now: datetime, local: Local, floating: bool, client_schedules: bool
+) -> bytes:
+    """The same for any view: an empty event that is patched."""
     calendar = component("VCALENDAR")
     event = component("VEVENT")
     stamp = write_moment(now.astimezone(UTC))
-    calendar.body += [line("VERSION:2.0"), line(f"PRODID:{_PRODID}"), event]
+    calendar.body += [line("VERSION:2.0"), line(f"PRODID:{PRODID}"), event]
     event.body += [line(f"{name}:{stamp}") for name in ("DTSTAMP", "CREATED", "LAST-MODIFIED")]
     event.body.insert(0, line(f"UID:{escape(uid)}"))
     document = Component(b"")
     document.body.append(calendar)
     series = Series(document, calendar, Reader(Zones(calendar, zone)), event, {})
     patcher = Patcher(series, now, agent="CLIENT" if client_schedules else "", floating=floating, is_new=True)
-    patcher.apply(_with_organizer(view, organizer))
+    patcher.apply(view)
     for text in local_lines(local):
         add(event, line(text))
     if local.done_instances:

@@ -28,12 +28,35 @@ class Form:
     params: str = ""
     utc: bool = False
     dates: bool = False
+    zone: str = ""  # the zone that its TZID names, where it is a fresh one
 
     def text(self, moment: datetime) -> str:
         """A wall-clock moment of the series."""
         if self.dates:
             return write_date(moment)
         return write_moment(moment) + ("Z" if self.utc else "")
+
+
+def fresh_form(when: When, floating: str) -> Form:
+    """The form of a span that is not written yet; of times in the zone `floating` without a zone."""
+    if isinstance(when, AllDay):
+        return Form(";VALUE=DATE", dates=True)
+    if when.zone == floating:
+        return Form()
+    if current_name(when.zone) == current_name(UTC_NAME):  # under any of its names: iCalendar has a form for it
+        return Form(utc=True)
+    return Form(f";TZID={_param(when.zone)}", zone=when.zone)
+
+
+def fresh_lines(when: When, form: Form) -> list[str]:
+    """DTSTART and the end of an event that has none yet."""
+    lines = [f"DTSTART{form.params}:{form.text(_start(when))}"]
+    at, length = _end(when), timedelta(days=when.days) if isinstance(when, AllDay) else when.length
+    if at.fold:
+        lines.append(f"DURATION:{write_duration(length)}")
+    elif length != (timedelta(days=1) if isinstance(when, AllDay) else timedelta()):
+        lines.append(f"DTEND{form.params}:{form.text(at)}")
+    return lines
 
 
 @dataclass(slots=True)
@@ -46,21 +69,17 @@ class TimeWriter:
 
     def form(self, when: When, old: Line | None, *, floating: bool = False) -> Form:
         """The form for a span, as near as can be to what the line said before."""
-        if isinstance(when, AllDay):
-            return Form(";VALUE=DATE", dates=True)
-        known = self.reader.moment(old) if old is not None else None
+        known = self.reader.moment(old) if old is not None and isinstance(when, Timed) else None
         if known is not None:
             floating = known.floating
-        if floating and when.zone == self.reader.zones.default:
-            return Form()
-        if current_name(when.zone) == current_name(UTC_NAME):  # under any of its names: iCalendar has a form for it
-            return Form(utc=True)
-        if old is not None and known is not None and known.zone == when.zone and not known.floating:
+        form = fresh_form(when, self.reader.zones.default if floating else "")
+        if form.zone and old is not None and known is not None and known.zone == form.zone and not known.floating:
             tzid = params_of(old.head).get("TZID", "")
             if tzid:
                 return Form(f";TZID={_param(tzid)}")
-        self._define(when.zone)
-        return Form(f";TZID={_param(when.zone)}")
+        if form.zone:
+            self._define(form.zone)
+        return form
 
     def _define(self, zone: str) -> None:
         if zone_of(zone) is None or self.reader.zones.defines(zone):

@@ -21,7 +21,11 @@ def clean(text: str) -> str:
 
 def escape(text: str) -> str:
     """TEXT (section 3.3.11) from a text."""
-    text = clean(text)
+    return escape_clean(clean(text))
+
+
+def escape_clean(text: str) -> str:
+    """The same of a text that was cleaned already."""
     if "\\" in text:
         text = text.replace("\\", "\\\\")
     return text.replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")

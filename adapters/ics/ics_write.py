@@ -47,22 +47,22 @@ def _word(name: str) -> Callable[[Component, Value | None], None]:
     return setter
 
 
-_CLASSES = {"false": "PUBLIC", "true": "PRIVATE", "confidential": "CONFIDENTIAL"}
+CLASSES = {"false": "PUBLIC", "true": "PRIVATE", "confidential": "CONFIDENTIAL"}
 
 
 def _private(event: Component, value: Value | None) -> None:
-    put(event, "CLASS", f"CLASS:{_CLASSES[str(value)]}" if value else None)
+    put(event, "CLASS", f"CLASS:{CLASSES[str(value)]}" if value else None)
 
 
-_PRIORITIES: Mapping[Value, int] = MappingProxyType({Priority.HIGH: 1, Priority.MEDIUM: 5, Priority.LOW: 9})
+PRIORITIES: Mapping[Value, int] = MappingProxyType({Priority.HIGH: 1, Priority.MEDIUM: 5, Priority.LOW: 9})
 
 
 def _priority(event: Component, value: Value | None) -> None:
-    put(event, "PRIORITY", f"PRIORITY:{_PRIORITIES[value]}" if value else None)
+    put(event, "PRIORITY", f"PRIORITY:{PRIORITIES[value]}" if value else None)
 
 
-_MICROSOFT = "X-MICROSOFT-CDO-BUSYSTATUS"
-_BUSY_WORDS: Mapping[Value, str] = MappingProxyType(
+MICROSOFT = "X-MICROSOFT-CDO-BUSYSTATUS"
+BUSY_WORDS: Mapping[Value, str] = MappingProxyType(
     {
         Busy.FREE: "FREE",
         Busy.BUSY: "BUSY",
@@ -71,16 +71,16 @@ _BUSY_WORDS: Mapping[Value, str] = MappingProxyType(
         Busy.ELSEWHERE: "WORKINGELSEWHERE",
     }
 )
-_PLAIN_BUSY = frozenset({Busy.FREE, Busy.BUSY})
+PLAIN_BUSY = frozenset({Busy.FREE, Busy.BUSY})
 
 
 def _busy(event: Component, value: Value | None) -> None:
     if value is None:
-        drop(event, b"TRANSP", _MICROSOFT.encode())
+        drop(event, b"TRANSP", MICROSOFT.encode())
         return
     put(event, "TRANSP", "TRANSP:TRANSPARENT" if value is Busy.FREE else "TRANSP:OPAQUE")
-    if value not in _PLAIN_BUSY or event.first(_MICROSOFT.encode()):
-        put(event, _MICROSOFT, f"{_MICROSOFT}:{_BUSY_WORDS[value]}")
+    if value not in PLAIN_BUSY or event.first(MICROSOFT.encode()):
+        put(event, MICROSOFT, f"{MICROSOFT}:{BUSY_WORDS[value]}")
 
 
 def _meeting_url(event: Component, value: Value | None) -> None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from adapters.ics.content_lines import Component, Line, parse
-from adapters.ics.ics_codec import compose, patch, peek_uid, read, split
+from adapters.ics.ics_codec import compose, compose_by_patch, patch, peek_uid, read, split
 from adapters.ics.ics_series import SILENCE, apply
 from adapters.ics.ics_values import clean, escape, unescape
 from daemon.core.fields import effective
@@ -18,6 +18,7 @@ from daemon.core.model import (
     Field,
     Guest,
     Key,
+    Local,
     Priority,
     Privacy,
     Status,
@@ -219,3 +220,30 @@ def test_a_big_calendar_splits_into_its_activities(one: View, other: View) -> No
 def test_a_rule_that_is_settled_stays_as_it_is(rule: str, when: Timed) -> None:
     assume("UNTIL" in rule)
     assert settled(settled(rule, when), when) == settled(rule, when)
+
+
+odd_texts = st.one_of(texts, st.text(max_size=200), st.sampled_from(["(no title)", " ", "\r\n", "a" * 80, "ж" * 80]))
+ODD: Mapping[Field, st.SearchStrategy[Value]] = {
+    **PLAIN,
+    **dict.fromkeys((Field.SUBJECT, Field.LOCATION, Field.DESCRIPTION), odd_texts),
+    Field.TYPE: words | st.just(""),
+    Field.REMINDERS: st.frozensets(st.timedeltas(timedelta(), timedelta(days=9)), max_size=3),
+}
+
+
+@given(
+    st.lists(st.sampled_from(list(ODD)), unique=True).flatmap(
+        lambda names: st.fixed_dictionaries({Key(name): ODD[name] for name in names})
+    ),
+    st.one_of(whens, st.sampled_from([Timed(datetime(2026, 10, 25, 2, 30), ZONE, timedelta(hours=1))])),
+    st.none() | repeats(),
+    st.sampled_from(["floating", ""]),
+)
+def test_an_event_written_in_one_go_is_that_of_a_patched_empty_one(
+    view: dict[Key, Value], when: Value, repeat: str | None, floats: str
+) -> None:
+    floating = bool(floats)
+    view = {Key(Field.WHEN): when, **view} | ({Key(Field.REPEAT): repeat} if repeat else {})
+    uid = "6f9619ff;1,\n"
+    patched = compose_by_patch(uid, view, zone=ZONE, now=NOW, local=Local(), floating=floating, client_schedules=False)
+    assert compose(uid, view, zone=ZONE, now=NOW, floating=floating) == patched
