@@ -21,6 +21,8 @@ _LOCKS = Path("/proc/locks")
 class AlreadyRunning(DatebookError):
     """Another process has it: `pid` (None where this system doesn't say) and the `place` that is locked."""
 
+    what_to_do = "If it is the daemon, commands go through it; end it before you start another."
+
     def __init__(self, place: Path, pid: int | None) -> None:
         who = f"process {pid}" if pid else "another process"
         super().__init__(f"{place} is in use by {who}.")

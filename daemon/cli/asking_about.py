@@ -47,8 +47,9 @@ def add_to(commands: Commands) -> None:
     listing.add_argument("--sync", metavar="STATE", help=f"how its sync stands: {_STATES}")
     listing.add_argument("--from", metavar="DATE", help="that begin on this day or later")
     listing.add_argument("--to", metavar="DATE", help="that begin on this day or before")
-    listing.add_argument("--done", action="store_true", help="that are done")
-    listing.add_argument("--open", action="store_true", help="that are not done")
+    either = listing.add_mutually_exclusive_group()
+    either.add_argument("--done", action="store_true", help="that are done")
+    either.add_argument("--open", action="store_true", help="that are not done")
     listing.add_argument("--text", metavar="TEXT", help="with this text anywhere")
     commands.add("conflicts", _conflicts, "what both sides changed", _CONFLICTS, json=True)
     resolve = commands.add("resolve", _resolve, "take one side of a conflict", _RESOLVE, json=True)
@@ -57,11 +58,17 @@ def add_to(commands: Commands) -> None:
     resolve.add_argument("--field", metavar="FIELD", help="only this field, as `conflicts` names it")
     log = commands.add("log", _log, "what was done", _LOG, json=True)
     log.add_argument("file", metavar="FILE", nargs="?", help=_FILE)
-    log.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many entries (default 100)")
+    log.add_argument("--limit", type=_many, default=100, metavar="N", help="at most so many entries (default 100)")
     undo = commands.add("undo", _undo, "take something back", _UNDO, json=True)
     undo.add_argument("entry", metavar="ENTRY", type=int, help="the number that `log` shows")
     restore = commands.add("restore", _restore, "bring back from the trash", _RESTORE, json=True)
     restore.add_argument("file", metavar="FILE", help="the name that the file had")
+
+
+def _many(said: str) -> int:
+    if (number := int(said)) < 1:
+        raise argparse.ArgumentTypeError("give 1 or more")
+    return number
 
 
 def _given(args: argparse.Namespace) -> dict[str, str]:
@@ -168,7 +175,7 @@ def _log(args: argparse.Namespace, shell: Shell) -> int:
             before, after = _value(row["before"].get(name)), _value(row["after"].get(name))
             shell.out.line(f"         {name}: {before} -> {after}" if row["before"] else f"         {name}: {after}")
     if not rows:
-        shell.out.line("Nothing was done yet.")
+        shell.out.line(f"Nothing was done to {plain(args.file)} yet." if args.file else "Nothing was done yet.")
     return reply.code
 
 
@@ -191,7 +198,7 @@ def _tell_of_trouble(reply: Reply, shell: Shell) -> None:
 
 
 def _restore(args: argparse.Namespace, shell: Shell) -> int:
-    reply = carry_out(shell, "restore", {"file": args.file})
+    reply = carry_out(shell, "restore", {**_given(args)})
     if args.json:
         shell.json(reply.data)
     else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from daemon.app import App
 from daemon.control import ProgressSink, Reply
+from daemon.core.errors import UsageError
 from daemon.journal import encoding
 from daemon.journal.rows import Entry, FileRow, instant
 from daemon.orders.why import relative
@@ -24,7 +25,13 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         with app.journal.turn():
             row = app.journal.files.by_path(path)
         if row is None:
-            return Reply(0, {"entries": _of_path(app, path)})
+            rows = _of_path(app, path)
+            if not rows and not (app.config.store / path).exists():
+                raise UsageError(
+                    f"There is no file {path}, and none was synced under that name.",
+                    what_to_do="`datebook log` without a file shows everything; `datebook list`, the files.",
+                )
+            return Reply(0, {"entries": rows})
         file_id = row.id
     with app.journal.turn():
         entries = app.journal.history.entries(file=file_id, limit=int(str(args.get("limit") or 1000)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import Condition
 
+from config.node import instead
 from daemon.app import App
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core import verdicts
-from daemon.core.errors import SyncError
+from daemon.core.errors import SyncError, UsageError
 from daemon.engine.poll import listed_mark
 from daemon.journal import Journal
 from daemon.journal.files import load_verdict
@@ -25,12 +26,26 @@ _ROUNDS = 20
 def sync(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     """One pass over every route, or those named; waits out the grace of deletions."""
     names = args.get("calendars")
-    routes = [str(name) for name in names] if isinstance(names, list) and names else list(app.config.routes)
+    routes = _named(app, names) if isinstance(names, list) and names else list(app.config.routes)
     if args.get("full"):
         for route in routes:
             app.journal.set_meta(listed_mark(route), "0")
     results = sync_routes(app, routes, progress, full=bool(args.get("full")))
     return reply_of(app, results)
+
+
+def _named(app: App, names: Sequence[Json]) -> list[str]:
+    """The calendars that were named. Raises UsageError for one that is not in the config, or not connected."""
+    for name in map(str, names):
+        if name not in app.routes:
+            raise UsageError(f"The config has no calendar `{name}`.", what_to_do=instead(name, app.routes))
+        if name not in app.config.routes:
+            account = app.routes[name].account
+            raise UsageError(
+                f"The account `{account}` of the calendar `{name}` is disconnected.",
+                what_to_do=f"To go on: datebook connect {account}",
+            )
+    return list(dict.fromkeys(map(str, names)))
 
 
 def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, full: bool = False) -> dict[str, Synced]:

@@ -20,9 +20,11 @@ from daemon.journal import encoding
 from daemon.journal.copies import Removed
 from daemon.journal.rows import Entry, FileRow
 from daemon.orders.syncing import reply_of, sync_routes
+from daemon.orders.why import places_meant
 from daemon.status import Json
 
 _AT_ONCE = 60.0  # seconds between a file's way to the trash and its entry in the log
+_NAMED = 5  # files of the trash that are named where another was asked for
 _FOLLOWS = "The calendar follows by itself as soon as it can be reached; see `datebook status`."
 
 
@@ -222,7 +224,7 @@ def restore(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
     """Bring a file back from the trash; it is synced again."""
     with app.journal.turn():
         since = app.journal.history.newest()
-    path = _restore(app, str(args.get("file") or ""))
+    path = _restore(app, str(args.get("file") or ""), places_meant(app, args))
     reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
     _explain_return(app, path, since, "restored from the trash")
     return _told(reply, {"restored": path})
@@ -246,10 +248,18 @@ def _told(reply: Reply, more: Mapping[str, Json]) -> Reply:
     return Reply(reply.code, {**reply.data, **more}, reply.message, cure)
 
 
-def _restore(app: App, given: str) -> str:
-    entries = [entry for entry in app.folder.trash_list() if given in {entry.path, entry.path.rsplit("/", 1)[-1]}]
+def _restore(app: App, given: str, meant: Collection[str]) -> str:
+    """Bring back what went to the trash last under one of these paths, else under this name."""
+    trash = app.folder.trash_list()
+    entries = [entry for entry in trash if entry.path in meant]
+    entries = entries or [entry for entry in trash if entry.path.rsplit("/", 1)[-1] == given]
     if not entries:
-        raise UsageError(f"There is no {given} in the trash.", what_to_do="Look into .datebook/trash below the store.")
+        newest = sorted(trash, key=lambda entry: entry.when, reverse=True)[:_NAMED]
+        names = ", ".join(dict.fromkeys(entry.path for entry in newest))
+        raise UsageError(
+            f"There is no {given} in the trash.",
+            what_to_do=f"What went there last: {names}." if names else "The trash of the store is empty.",
+        )
     return _out_of_trash(app, max(entries, key=lambda entry: entry.when))
 
 

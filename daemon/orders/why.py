@@ -27,16 +27,21 @@ def relative(app: App, args: Mapping[str, Json]) -> str:
 
     Below both that folder and the store it may stand, or have stood: what is there goes before what was.
     """
-    store, given = app.config.store.resolve(), str(args.get("file") or "")
-    paths = [(base / given).absolute() for base in (Path(str(args.get("here") or ".")), store)]
-    resolved = [path.parent.resolve() / path.name for path in paths]
-    found = [path.relative_to(store).as_posix() for path in resolved if path.is_relative_to(store)]
+    store, found = app.config.store.resolve(), places_meant(app, args)
     if not found:
-        raise UsageError(f"{given} is not below the store {store}.", what_to_do="Name a file of the store.")
+        raise UsageError(f"{args.get('file')} is not below the store {store}.", what_to_do="Name a file of the store.")
     there = (name for name in found if os.path.lexists(store / name))
     was = (name for name in found if app.journal.files.by_path(name) or app.journal.history.newest_of(name))
     with app.journal.turn():
         return next(there, None) or next(was, None) or found[-1]
+
+
+def places_meant(app: App, args: Mapping[str, Json]) -> list[str]:
+    """The paths below the store that a person may mean, seen from the folder `here` and from the store."""
+    store, given = app.config.store.resolve(), str(args.get("file") or "")
+    paths = [(base / given).absolute() for base in (Path(str(args.get("here") or ".")), store)]
+    resolved = [path.parent.resolve() / path.name for path in paths]
+    return [path.relative_to(store).as_posix() for path in resolved if path.is_relative_to(store)]
 
 
 def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:

@@ -156,3 +156,36 @@ def test_a_service_that_is_out_of_reach_has_a_cure(synced: Person) -> None:
     assert (account["state"], account["error"]["code"]) == ("unreachable", "unavailable")
     assert "Check the network" in account["error"]["cure"]
     assert "Nothing is lost" in account["error"]["cure"]
+
+
+def test_what_is_not_there_is_named_with_what_there_is(synced: Person) -> None:
+    for command, said, cure in (
+        (("sync", "wrok"), "no calendar `wrok`", "work"),
+        (("log", "nope.yaml"), "no file nope.yaml", "datebook log"),
+        (("restore", "nope.yaml"), "no nope.yaml in the trash", "trash of the store is empty"),
+        (("log", "--limit", "0"), "--limit", "1 or more"),
+        (("list", "--open", "--done"), "--done", "not allowed"),
+    ):
+        ran = synced.run(*command)
+        assert (ran.code, ran.out) == (2, ""), command
+        assert said in ran.err, command
+        assert cure in ran.err, command
+
+
+def test_a_disconnected_calendar_is_not_synced_by_name(synced: Person) -> None:
+    synced.run("disconnect", "home")
+    ran = synced.run("sync", "work")
+    assert (ran.code, "datebook connect home" in ran.err) == (2, True)
+
+
+def test_a_file_is_restored_by_its_path_from_the_folder_it_stood_in(synced: Person) -> None:
+    folder = synced.write("customers/anna/visit.yaml", CALL.replace("Call Anna", "Visit")).parent
+    synced.write("visit.yaml", "subject: Another visit\n")
+    assert synced.sync().code == 0
+    synced.drop("Visit")
+    assert synced.sync().code == 0
+    assert not (folder / "visit.yaml").exists()
+    assert "customers/anna/visit.yaml" in synced.run("restore", "nope.yaml").err
+    restored = synced.run("restore", "visit.yaml", "--json", cwd=folder)
+    assert (restored.code, restored.json["restored"]) == (0, "customers/anna/visit.yaml")
+    assert sorted(synced.events()) == ["Call Anna", "Visit"]
