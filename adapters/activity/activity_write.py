@@ -39,7 +39,7 @@ def patch(raw: bytes, patch: Patch, *, zone: str, uid: str = "") -> bytes:
     changes = {key: wanted.get(key) for key in patch if wanted.get(key) != before.view.get(key)}
     if not changes and (not uid or uid == before.uid):
         return raw
-    for quote, whole in ((False, False), (True, False), (True, True)):
+    for quote, whole in ((False, False), (True, False), (False, True), (True, True)):
         try:
             written = _patched(doc, before, changes, wanted, zone=zone, uid=uid, quote=quote, whole=whole)
         except (Unpatchable, Unreadable, YamlFault, UnicodeEncodeError):

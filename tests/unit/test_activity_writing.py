@@ -269,3 +269,10 @@ def test_a_value_that_no_file_can_hold_is_refused():
         assert caught.value.code == "unwritable"
         with pytest.raises(Unreadable):
             compose({SUBJECT: subject}, uid="u", local=Local(), zone=MOSCOW)
+
+
+def test_a_list_of_which_every_element_changes_takes_no_quotes_that_nobody_needs() -> None:
+    raw = b"subject: x\ndue_date: 2026-11-24\ndue_time: 9:00\nrepeat: FREQ=WEEKLY\nskip: [2026-12-08]\n"
+    later = Timed(datetime(2026, 11, 25, 9), "UTC", timedelta(hours=1))
+    changed = patch(raw, {Key(Field.WHEN): later, Key(Field.SKIP): frozenset({date(2026, 12, 9)})}, zone="UTC")
+    assert changed == raw.replace(b"2026-11-24", b"2026-11-25").replace(b"2026-12-08", b"2026-12-09")
