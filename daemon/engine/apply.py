@@ -179,6 +179,8 @@ class Applier:
                 self.journal.quarantine.clear("file", unit.file.id, self.route)
         if unit.event is not None:
             self.journal.events.settle(unit.event.id, unit.event.rev)
+            if unit.event.taken_back and unit.decision.verdict is verdicts.SYNCED:
+                self.journal.past.take_back(self.route, [unit.event.remote], is_so=False)
 
     def _pass_on(self, unit: Unit) -> None:
         """What is new about a file is news to the calendar in which it belongs; then it is decided here again."""

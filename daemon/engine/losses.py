@@ -14,11 +14,15 @@ from daemon.journal.rows import RouteRow
 
 @dataclass(slots=True)
 class Search:
-    """One poll's search for what may have been taken back. `is_reset`: the feed no longer knows its cursor."""
+    """One poll's search for what may have been taken back.
+
+    `told`: the last entry of the log before the last look. `is_reset`: the feed no longer knows its cursor.
+    """
 
     route: RouteRow
     store: Store
     journal: Journal
+    told: int = 0
     is_reset: bool = False
     older: dict[str, float] = field(default_factory=dict)
     gone: dict[str, float] = field(default_factory=dict)
@@ -55,11 +59,15 @@ class Search:
                 self.journal.past.take_back(self.route.name, losses.doubtful - losses.taken_back, is_so=False)
 
     def _others(self) -> set[str]:
-        """The known ids of which this look says anything else than that they are as they were left."""
+        """The known ids of which this look does not say that they are as they were left.
+
+        What was written since the last look may have come after a restore.
+        """
         shown = {ref.id: ref.version for ref in (*self.changes.items, *(item.ref for item in self.changes.seen))}
         known = self.journal.events.versions(self.route.name, None if self.changes.complete else list(shown))
         same = {id_ for id_, version in known.items() if version and shown.get(id_) == version}
-        return {*known, *shown, *self.changes.gone} - same
+        ours = self.journal.events.written_after(self.route.name, self.told)
+        return ({*known, *shown, *self.changes.gone} - same) | ours
 
     def _unvouched(self, losses: Losses) -> frozenset[str]:
         """The gone ones that the feed, asked from where it was left, does not tell of.

@@ -43,7 +43,7 @@ class Poll:
     lost: Search = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lost = Search(self.route, self.store, self.journal)
+        self.lost = Search(self.route, self.store, self.journal, int(self.journal.get_meta(self._told) or 0))
 
     def run(self) -> int:
         """Ask for changes and record them; returns how many items were read. Raises StoreError."""

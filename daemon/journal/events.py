@@ -16,7 +16,8 @@ _SELECT = f"SELECT {EVENT_COLUMNS} FROM events"  # noqa: S608  a constant
 _SAW = """INSERT INTO events (route, remote, version, uid, seen, raw, seen_at, backlog) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (route, remote) DO UPDATE SET version = excluded.version, uid = excluded.uid, seen = excluded.seen,
 raw = excluded.raw, seen_at = excluded.seen_at, gone = 0, rev = rev + 1, dirty = 1,
-taken_back = 0, backlog = CASE WHEN events.backlog AND events.seen != excluded.seen THEN 2 ELSE events.backlog END"""
+taken_back = CASE WHEN events.gone THEN 0 ELSE events.taken_back END,
+backlog = CASE WHEN events.backlog AND events.seen != excluded.seen THEN 2 ELSE events.backlog END"""
 _LINKED = """INSERT INTO events
 (route, remote, version, uid, seen, raw, seen_at, file, role, origin, base, dirty, writes)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'primary', 'file', ?, 0, 1)
@@ -177,7 +178,7 @@ class Events:
 
     def agree(self, id_: int, base: Base) -> None:
         """What both sides agree on has moved."""
-        self._db.execute("UPDATE events SET base = ? WHERE id = ?", (encoding.dump_base(base), id_))
+        self._db.execute("UPDATE events SET base = ?, taken_back = 0 WHERE id = ?", (encoding.dump_base(base), id_))
 
     def unlink(self, id_: int, *, remember: bool = False) -> None:
         """The event stays known, without a file; `remember`: with what was agreed on while it had one."""

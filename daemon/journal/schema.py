@@ -101,7 +101,8 @@ CREATE TABLE past (                 -- versions that an event had before: seen a
 ) WITHOUT ROWID;
 CREATE TRIGGER events_superseded AFTER UPDATE OF version ON events
     WHEN OLD.version != '' AND NEW.version != OLD.version AND (NEW.version != '' OR NEW.writes != OLD.writes)
-    BEGIN INSERT OR REPLACE INTO past VALUES (OLD.id, OLD.version, NEW.seen_at) ; END;
+    BEGIN DELETE FROM past WHERE event = OLD.id AND version = OLD.version
+    ; INSERT INTO past VALUES (OLD.id, OLD.version, NEW.seen_at) ; END;
 
 CREATE TABLE backlog (file INTEGER NOT NULL, route TEXT NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (file, route)) WITHOUT ROWID;
