@@ -1,4 +1,4 @@
-"""What the EWS simulator keeps: folders, items with their exceptions, mails, errors."""
+"""What the EWS simulator keeps: folders, items with their exceptions, errors."""
 
 from __future__ import annotations
 
@@ -29,15 +29,6 @@ class EwsError(Exception):
 
 class Stumble(Exception):
     """The server's own program breaks on a request."""
-
-
-@dataclass(frozen=True)
-class Mail:
-    """One mail that Exchange would have sent, and to whom."""
-
-    kind: str
-    item: str
-    to: tuple[str, ...]
 
 
 @dataclass

@@ -7,12 +7,10 @@ owns (UID, change keys, times of creation, who organises) it owns too.
 from __future__ import annotations
 
 import itertools
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from html import escape
 
 from exchangelib.winzone import MS_TIMEZONE_TO_IANA_MAP
 from lxml import etree
@@ -22,7 +20,6 @@ from tests.servers.ews_kept import (
     EwsError,
     Folder,
     Item,
-    Mail,
     leaf,
     moment,
     property_key,
@@ -30,6 +27,7 @@ from tests.servers.ews_kept import (
 )
 from tests.servers.ews_knobs import Knobs
 from tests.servers.ews_schema import T
+from tests.servers.outlook_kept import Mail, wrapped_in_html
 
 _OWNED = {"IsMeeting", "IsCancelled", "CalendarItemType", "Organizer", "ModifiedOccurrences", "DeletedOccurrences"}
 _NOT_OF_AN_OCCURRENCE = {"Recurrence", "UID"}
@@ -246,7 +244,7 @@ class Mailbox:
         kept.tail = None
         if name == "Body" and kept.get("BodyType") == "Text" and self.knobs.html_bodies:
             kept.set("BodyType", "HTML")
-            kept.text = _html(kept.text or "")
+            kept.text = wrapped_in_html(kept.text or "", "font-size:10pt;")
         if name in {"Start", "End"}:
             kept.text = utc(moment(kept.text or ""))
         if name in {"IsAllDayEvent", "ReminderIsSet"}:
@@ -282,16 +280,3 @@ class Mailbox:
         people = tuple(sorted({address for address in to if address and address != self.address}))
         if mail != "SendToNone" and people:
             self.outbox.append(Mail(kind, item.id, people))
-
-
-def _html(text: str) -> str:
-    """A text as Exchange wraps it."""
-    lines = escape(text, quote=False).replace("\r\n", "\n").split("\n")
-    spaced = [re.sub(r"^ | (?= )", "&nbsp;", line) for line in lines]
-    return (
-        '<html>\r\n<head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8">\r\n'
-        "<!-- converted from text -->\r\n<style><!-- .EmailQuote { margin-left: 1pt } --></style></head>\r\n"
-        '<body>\r\n<font size="2"><span style="font-size:10pt;"><div class="PlainText">'
-        + "<br>\r\n".join(spaced)
-        + "</div></span></font>\r\n</body>\r\n</html>\r\n"
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from tests.servers.ews_schema import T
+from tests.servers.patterned_days import absolute, daily, monthly, relative, weekly, within, yearly
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SETS = {"Day": set(range(7)), "Weekday": set(range(5)), "WeekendDay": {5, 6}}
@@ -28,14 +27,8 @@ def starts(recurrence: etree._Element, start: datetime, zone: ZoneInfo) -> Itera
     until = date.fromisoformat(_text(boundary, "EndDate", str(_FOREVER))[:10])
     most = int(_text(boundary, "NumberOfOccurrences", "100000"))
     clock = start.astimezone(zone).time()
-    number = 0
-    for day in _days(pattern, first):
-        if day < first:
-            continue
-        number += 1
-        if day > until or number > most:
-            return
-        yield datetime.combine(day, clock, zone).astimezone(UTC)
+    days = within(_days(pattern, first), first, until, most)
+    return (datetime.combine(day, clock, zone).astimezone(UTC) for day in days)
 
 
 def _days(pattern: etree._Element, first: date) -> Iterator[date]:
@@ -43,55 +36,31 @@ def _days(pattern: etree._Element, first: date) -> Iterator[date]:
     step = int(_text(pattern, "Interval", "1"))
     match name:
         case "DailyRecurrence":
-            return (first + timedelta(days=step * n) for n in count())
+            return daily(first, step)
         case "WeeklyRecurrence":
-            return _weekly(pattern, first, step)
+            begins = _DAYS.index(_text(pattern, "FirstDayOfWeek", "Sunday"))
+            return weekly(_day_set(pattern), begins, first, step)
         case "AbsoluteMonthlyRecurrence":
-            return _monthly(first, step, _absolute(pattern))
+            return monthly(first, step, absolute(_day_of_month(pattern)))
         case "RelativeMonthlyRecurrence":
-            return _monthly(first, step, _relative(pattern))
+            return monthly(first, step, relative(_day_set(pattern), _place(pattern)))
         case "AbsoluteYearlyRecurrence":
-            return _yearly(pattern, first, _absolute(pattern))
+            return yearly(_month(pattern), first, 1, absolute(_day_of_month(pattern)))
         case "RelativeYearlyRecurrence":
-            return _yearly(pattern, first, _relative(pattern))
+            return yearly(_month(pattern), first, 1, relative(_day_set(pattern), _place(pattern)))
     raise ValueError(name)
 
 
-def _weekly(pattern: etree._Element, first: date, step: int) -> Iterator[date]:
-    wanted = _day_set(pattern)
-    begins = _DAYS.index(_text(pattern, "FirstDayOfWeek", "Sunday"))
-    week = first - timedelta(days=(first.weekday() - begins) % 7)
-    for n in count():
-        for day in range(7):
-            found = week + timedelta(weeks=step * n, days=day)
-            if found.weekday() in wanted:
-                yield found
+def _month(pattern: etree._Element) -> int:
+    return _MONTHS.index(_text(pattern, "Month")) + 1
 
 
-def _monthly(first: date, step: int, choose: Callable[[int, int], date]) -> Iterator[date]:
-    for n in count():
-        months = first.year * 12 + first.month - 1 + step * n
-        yield choose(months // 12, months % 12 + 1)
+def _day_of_month(pattern: etree._Element) -> int:
+    return int(_text(pattern, "DayOfMonth"))
 
 
-def _yearly(pattern: etree._Element, first: date, choose: Callable[[int, int], date]) -> Iterator[date]:
-    month = _MONTHS.index(_text(pattern, "Month")) + 1
-    return (choose(year, month) for year in count(first.year))
-
-
-def _absolute(pattern: etree._Element) -> Callable[[int, int], date]:
-    wanted = int(_text(pattern, "DayOfMonth"))
-    return lambda year, month: date(year, month, min(wanted, monthrange(year, month)[1]))
-
-
-def _relative(pattern: etree._Element) -> Callable[[int, int], date]:
-    wanted, place = _day_set(pattern), _PLACES[_text(pattern, "DayOfWeekIndex")]
-
-    def choose(year: int, month: int) -> date:
-        days = (date(year, month, day) for day in range(1, monthrange(year, month)[1] + 1))
-        return [day for day in days if day.weekday() in wanted][place]
-
-    return choose
+def _place(pattern: etree._Element) -> int:
+    return _PLACES[_text(pattern, "DayOfWeekIndex")]
 
 
 def _day_set(pattern: etree._Element) -> set[int]:

@@ -6,7 +6,6 @@ By hand: `python -m tests.servers.ews_server --port 8444`, then the address that
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import ssl
@@ -14,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from lxml import etree
 
@@ -25,6 +24,7 @@ from tests.servers.ews_kept import Element, EwsError, Stumble
 from tests.servers.ews_mailbox import Mailbox
 from tests.servers.ews_operations import OPERATIONS
 from tests.servers.ews_schema import M, T, violations
+from tests.servers.on_loopback import Loopback, Quiet, running, serve_by_hand
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
@@ -101,9 +101,7 @@ class EwsServer:
         return message
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: _Http
     ntlm: NtlmDoor | None = None  # of this connection
 
@@ -235,47 +233,31 @@ class _Handler(BaseHTTPRequestHandler):
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.wfile.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body)
 
-    def log_message(self, *_: object) -> None:
-        """The tests' output stays theirs."""
 
-
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
+class _Http(Loopback):
     ews: EwsServer
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
 
 
 @contextlib.contextmanager
 def serving(ews: EwsServer | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[EwsServer]:
     """Run a server on loopback while the block lasts."""
     ews = ews or EwsServer()
-    http = _Http(("127.0.0.1", port), _Handler)
+    http = _Http(_Handler, port)
     http.ews = ews
     if tls is not None:
         http.socket = tls.wrap_socket(http.socket, server_side=True)
     ews.address = f"{'http' if tls is None else 'https'}://127.0.0.1:{http.server_port}{_PATH}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield ews
-    finally:
-        ews.released.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-def main() -> None:
-    """Serve until interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8444)
-    with serving(port=parser.parse_args().port) as ews:
-        print(f"{ews.address}  user {ews.user}  password {ews.password}", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+    with running(http):
+        try:
+            yield ews
+        finally:
+            ews.released.set()
 
 
 if __name__ == "__main__":
-    main()
+    serve_by_hand(
+        __doc__,
+        8444,
+        lambda port: serving(port=port),
+        lambda ews: f"{ews.address}  user {ews.user}  password {ews.password}",
+    )

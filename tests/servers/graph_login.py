@@ -13,12 +13,13 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from adapters.net.transport import Response, Session
 from adapters.sign_in.microsoft_app import Http
+from tests.servers.on_loopback import Loopback, Quiet, running
 
 MICROSOFT = "https://login.microsoftonline.com"
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -122,8 +123,7 @@ class Browser:
             urllib.request.urlopen(f"{query['redirect_uri']}?{said}", timeout=10).read()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
@@ -149,12 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n"
         self.wfile.write(head.encode() + said)
 
-    def log_message(self, *_: object) -> None:
-        """The tests' output stays theirs."""
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(Loopback):
     login: Login
 
 
@@ -165,13 +161,7 @@ def _packed(said: Mapping[str, Any]) -> str:
 @contextlib.contextmanager
 def serving() -> Iterator[Login]:
     """Run it on loopback while the block lasts."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _Server(_Handler)
     server.login = Login(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield server.login
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

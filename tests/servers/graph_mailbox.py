@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import base64
 import itertools
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -21,6 +19,7 @@ from exchangelib.winzone import MS_TIMEZONE_TO_IANA_MAP
 
 from tests.servers.graph_series import days
 from tests.servers.graph_types import violations
+from tests.servers.outlook_kept import Mail, wrapped_in_html
 
 Json = dict[str, Any]
 
@@ -41,15 +40,6 @@ class GraphError(Exception):
     def __init__(self, status: int, code: str, text: str = "The simulator says no.") -> None:
         super().__init__(f"{status} {code}: {text}")
         self.status, self.code, self.text = status, code, text
-
-
-@dataclass(frozen=True)
-class Mail:
-    """One mail that Graph would have sent, and to whom."""
-
-    kind: str
-    item: str
-    to: tuple[str, ...]
 
 
 @dataclass
@@ -332,7 +322,7 @@ class Mailbox:
 
     def _stored(self, name: str, value: Any) -> Any:
         if name == "body" and value["contentType"] == "text" and self.knobs.html_bodies:
-            return {"contentType": "html", "content": _html(value["content"])}
+            return {"contentType": "html", "content": wrapped_in_html(value["content"], "font-size:11pt")}
         if name == "attendees":
             unanswered = {"response": "none", "time": "0001-01-01T00:00:00Z"}
             return [{"type": "required", "status": unanswered, **each} for each in value]
@@ -419,16 +409,3 @@ def instant(said: Mapping[str, str]) -> datetime:
     """A dateTimeTimeZone in UTC."""
     wall = datetime.fromisoformat(said["dateTime"][:19])
     return wall.replace(tzinfo=zone_info(said["timeZone"])).astimezone(UTC)
-
-
-def _html(text: str) -> str:
-    """A text as Exchange wraps it."""
-    lines = escape(text, quote=False).replace("\r\n", "\n").split("\n")
-    spaced = [re.sub(r"^ | (?= )", "&nbsp;", line) for line in lines]
-    return (
-        '<html>\r\n<head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8">\r\n'
-        "<!-- converted from text -->\r\n<style><!-- .EmailQuote { margin-left: 1pt } --></style></head>\r\n"
-        '<body>\r\n<font size="2"><span style="font-size:11pt"><div class="PlainText">'
-        + "<br>\r\n".join(spaced)
-        + "</div></span></font>\r\n</body>\r\n</html>\r\n"
-    )

@@ -5,7 +5,6 @@ By hand: `python -m tests.servers.graph_server --port 8445`, then the address th
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import json
@@ -14,12 +13,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from tests.servers.graph_answers import applied
 from tests.servers.graph_mailbox import GraphError, Json, Mailbox
 from tests.servers.graph_routes import Call, answer
+from tests.servers.on_loopback import Loopback, Quiet, running, serve_by_hand
 
 BATCH = 20
 _PAGE = "a page of HTML"
@@ -110,9 +110,7 @@ class _Lost(Exception):
     """The connection is to be closed without an answer."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: _Http
 
     def do_GET(self) -> None:
@@ -211,50 +209,34 @@ class _Handler(BaseHTTPRequestHandler):
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.wfile.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + said)
 
-    def log_message(self, *_: object) -> None:
-        """The tests' output stays theirs."""
-
 
 def _error(error: GraphError, headers: dict[str, str] | None = None) -> tuple[int, Json, dict[str, str]]:
     body: Json = {"error": {"code": error.code, "message": error.text, "innerError": {"request-id": "0"}}}
     return error.status, body if error.code else {}, headers or {}
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
+class _Http(Loopback):
     graph: GraphServer
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
 
 
 @contextlib.contextmanager
 def serving(graph: GraphServer | None = None, port: int = 0) -> Iterator[GraphServer]:
     """Run a server on loopback while the block lasts."""
     graph = graph or GraphServer()
-    http = _Http(("127.0.0.1", port), _Handler)
+    http = _Http(_Handler, port)
     http.graph = graph
     graph.address = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield graph
-    finally:
-        graph.released.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-def main() -> None:
-    """Serve until interrupted."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8445)
-    with serving(port=parser.parse_args().port) as graph:
-        print(f"{graph.address}/v1.0  token {min(graph.tokens)}", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+    with running(http):
+        try:
+            yield graph
+        finally:
+            graph.released.set()
 
 
 if __name__ == "__main__":
-    main()
+    serve_by_hand(
+        __doc__,
+        8445,
+        lambda port: serving(port=port),
+        lambda graph: f"{graph.address}/v1.0  token {min(graph.tokens)}",
+    )
