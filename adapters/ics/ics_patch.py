@@ -156,6 +156,9 @@ class Patcher:
 
     def _has_ended(self, original: Original, own: Fields, changed: set[Field]) -> bool:
         """Whether the series, as it is now, has no such instance; not where more than its rule says what it has."""
+        skips = own.get(Field.SKIP)
+        if Field.SKIP in changed and isinstance(skips, frozenset) and original in skips:
+            return True
         if not changed & _SERIES_CHANGES or WHOLE in self.series.frozen:
             return False
         return not occurs({Key(name): value for name, value in own.items()}, original)

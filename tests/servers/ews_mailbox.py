@@ -103,7 +103,7 @@ class Mailbox:
         except EwsError:
             item.fields, item.properties = before[0], before[1]
             raise
-        if item.is_series and self._pattern(item) != pattern:
+        if self._pattern(item) != pattern:
             self._drop_exceptions(item)
         self._touch(item)
         self._send("update", item, (*item.guests, *before[2]), mail)
@@ -207,7 +207,7 @@ class Mailbox:
 
     def _drop_exceptions(self, item: Item) -> None:
         item.exceptions = {}
-        if self.knobs.undo_deletes_on_pattern:
+        if self.knobs.undo_deletes_on_pattern or not item.is_series:
             item.deleted = set()
 
     # --- parts

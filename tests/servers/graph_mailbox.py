@@ -225,8 +225,8 @@ class Mailbox:
         except GraphError:
             event.fields, event.properties = before[0], before[1]
             raise
-        if event.is_series and (
-            "recurrence" in body or any(before[0][name] != event.fields[name] for name in _DROPS & body.keys())
+        if "recurrence" in body or (
+            event.is_series and any(before[0][name] != event.fields[name] for name in _DROPS & body.keys())
         ):
             event.exceptions, event.cancelled = {}, set()
         if event.master is not None and event.original is not None:
