@@ -24,12 +24,14 @@ from daemon.core.tombstones import yields
 _TIMES = frozenset({Field.WHEN, Field.REPEAT, Field.SKIP})
 
 
-def new_file(file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None) -> Decision:
+def new_file(
+    file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None, reason: str = "a new file"
+) -> Decision:
     """A file that is in no calendar yet, or leaves the one in which its event is, or was, `like` this."""
     if (early := _stays_here(file, tombstone, situation)) is not None:
         return early
     first = file.backlog or situation.rebuilding  # no first import ever mails anybody
-    made = make_event(file, situation, "a new file", guests=not first, like=like)
+    made = make_event(file, situation, reason, guests=not first, like=like)
     if isinstance(made, Verdict):
         return Decision(made)
     verdict, hold = _first_import(file.backlog, situation) or (made.gate.verdict, made.gate.hold)

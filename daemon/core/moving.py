@@ -15,6 +15,7 @@ from daemon.core.together import both_there
 
 MOVING = "moving"  # the code of what waits for a move
 MOVED = "moved"  # why an event is deleted that stands in another calendar now
+ARRIVES = "it moves here from "  # and the calendar that it leaves: why an event is made that stands there
 BACK = "it moves back"  # why an event leads again that was to be deleted
 STOOD = "its event stands in another calendar"  # why an event is linked again in the calendar that its file leaves
 _MOVING = verdicts.waiting(MOVING, "It moves to another calendar.")

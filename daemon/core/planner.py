@@ -91,9 +91,11 @@ def plan_stood(base: Base) -> Decision:
     return moving.stood(base)
 
 
-def plan_file(file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None) -> Decision:
+def plan_file(
+    file: FileNow, tombstone: str | None, situation: Situation, like: Seen | None = None, reason: str = "a new file"
+) -> Decision:
     """Decide on a file that is in no calendar; its event elsewhere, or the one that it had, is `like` this."""
-    return new_file(file, tombstone, situation, like)
+    return new_file(file, tombstone, situation, like, reason)
 
 
 def plan_event(event: EventNow, tombstone: str | None, situation: Situation) -> Decision:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from daemon.core import planner, verdicts
 from daemon.core.guard import Recent, brake, deletes, edits, may_stop
 from daemon.core.model import Base
+from daemon.core.moving import ARRIVES
 from daemon.core.pairing import Candidate, pair_up
 from daemon.core.plan import (
     Decision,
@@ -115,7 +116,8 @@ class Decider:
         if stood is not None:
             return Unit(file, stood, planner.plan_stood(stood.base or Base()))
         like = Seen(leading.ref, leading.activity, leading.raw) if leading else None
-        made = planner.plan_file(now, self._tombstone(file), self.situation, like)
+        reason = f"{ARRIVES}{leading.route}" if leading else "a new file"
+        made = planner.plan_file(now, self._tombstone(file), self.situation, like, reason)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
 
     @property

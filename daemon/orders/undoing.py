@@ -13,6 +13,7 @@ from daemon.core.errors import UsageError, VersionMismatch
 from daemon.core.fields import equal
 from daemon.core.instances import every_original
 from daemon.core.model import Activity, Field, Key, Patch, when_of
+from daemon.core.moving import ARRIVES, MOVED
 from daemon.core.plan import Side
 from daemon.core.privacy import is_private
 from daemon.core.store import Create, Remove, Seen, Update, Write, Written
@@ -53,10 +54,12 @@ def _take_back(app: App, entry: Entry) -> str:
     match entry.action, entry.side:
         case (("update" | "conflict"), _):
             _change_back(app, _file_of(app, entry), entry)
+        case (("create" | "delete"), "calendar") if entry.reason.startswith((ARRIVES, MOVED)):
+            raise _half_of_a_move(_file_of(app, entry).path, entry)
         case "create", _:
             file = _file_of(app, entry)
             _carry_out(app, Remove(file.ref, app.engine.around.new_id(), "its making was undone"))
-        case "delete", "calendar" if entry.reason not in {"moved", "it is done"}:
+        case "delete", "calendar" if entry.reason != "it is done":
             return _make_again(app, entry)
         case "trash", _:
             return _out_of_trash(app, _trashed(app, entry))
@@ -72,6 +75,16 @@ def _take_back(app: App, entry: Entry) -> str:
                 what_to_do="Edit the file; the calendar follows.",
             )
     return ""
+
+
+def _half_of_a_move(path: str, entry: Entry) -> UsageError:
+    """A move is one word of the file, which its user takes back there; half of it would double or lose the event."""
+    arrived = entry.reason.startswith(ARRIVES)
+    old = entry.reason.removeprefix(ARRIVES).split(",")[0] if arrived else entry.route
+    return UsageError(
+        "This entry is one half of a move to another calendar, and can't be taken back by itself.",
+        what_to_do=f"Write `calendar: {old}` into {path}: it moves back, with all that was edited since.",
+    )
 
 
 def _file_of(app: App, entry: Entry) -> FileRow:

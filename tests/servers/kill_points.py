@@ -109,6 +109,7 @@ class Stage:
     dav: Any
     on_conflict: str = "ask"
     account: str = ""  # the lines of the config; "": any CalDAV server
+    also: tuple[str, ...] = ()  # the names of calendars beside `work`, in the same home
     _kept: object = None
 
     def __post_init__(self) -> None:
@@ -120,9 +121,19 @@ class Stage:
         (here / "config.yaml").write_text(
             f"store: {self.store}\nowner: me@example.com\ntimezone: Europe/Helsinki\n"
             f"accounts:\n  home:\n    {self.account or home}"
-            f"calendars:\n  work:\n    account: home\n    calendar: {self.dav.url}\n"
+            f"calendars:\n" + "".join(map(self._calendar, self.routes))
+        )
+
+    def _calendar(self, name: str) -> str:
+        url = self.dav.url if name == "work" else self.dav.url.replace("/work/", f"/{name}/")
+        return (
+            f"  {name}:\n    account: home\n    calendar: {url}\n"
             f"    since: all\n    backlog: import\n    delete_grace: 0s\n    on_conflict: {self.on_conflict}\n"
         )
+
+    @property
+    def routes(self) -> list[str]:
+        return ["work", *self.also]
 
     @property
     def store(self) -> Path:
@@ -147,8 +158,8 @@ class Stage:
         """Plain syncs, as the command does."""
         for _ in range(times):
             with open_app(self.places) as app:
-                results = sync_routes(app, ["work"], lambda _progress: None)
-                assert results["work"].error is None, results["work"].error
+                results = sync_routes(app, self.routes, lambda _progress: None)
+                assert all(one.error is None for one in results.values()), results
 
     def held(self) -> dict[str, int]:
         """What waits for its user's word: how many actions for each reason."""
