@@ -144,6 +144,14 @@ def _conflicts(args: argparse.Namespace, shell: Shell) -> int:
     return reply.code
 
 
+_KEPT = {
+    (False, "file"): "the file's value stays on both sides.",
+    (False, "calendar"): "the calendar's value stays on both sides.",
+    (True, "file"): "what the file says is sent again.",
+    (True, "calendar"): "the calendar is followed.",
+}
+
+
 def _value(text: str | None) -> str:
     return "(nothing)" if text is None else shortened(plain(text), 100)
 
@@ -154,8 +162,11 @@ def _resolve(args: argparse.Namespace, shell: Shell) -> int:
     if args.json:
         shell.json(reply.data)
     else:
-        many = counted(int(str(reply.data["resolved"])), "conflict")
-        shell.out.line(f"{many} resolved: the {args.keep}'s value stays on both sides.")
+        many, restored = int(str(reply.data["resolved"])), reply.data.get("restored")
+        shell.out.line(
+            f"{counted(many, 'file' if restored else 'conflict')} resolved: {_KEPT[bool(restored), args.keep]}"
+        )
+        _tell_of_trouble(reply, shell)
     return reply.code
 
 

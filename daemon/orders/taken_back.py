@@ -36,7 +36,7 @@ def resolve(app: App, named: Collection[str], side: Side, progress: ProgressSink
         return None
     reply = reply_of(app, sync_routes(app, sorted({route for route, _ in held}), progress))
     files = {str(row["file"]) for _, row in held}
-    return Reply(reply.code, {**reply.data, "resolved": len(files)}, reply.message, reply.cure)
+    return Reply(reply.code, {**reply.data, "resolved": len(files), "restored": True}, reply.message, reply.cure)
 
 
 def _send_again(app: App, route: str, path: str) -> None:

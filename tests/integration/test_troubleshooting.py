@@ -216,6 +216,15 @@ def test_after_the_cure_it_goes_on_by_itself(bench: Bench) -> None:
     assert bench.person.run("why", "call.yaml", "--json").json["state"] == "synced"
 
 
+def test_what_a_restored_server_lost_is_sent_again_by_the_id_of_its_hold(bench: Bench) -> None:
+    restored_server(bench)
+    hold = bench.person.run("plan", "--json").json["held"][0]["id"]
+    done = bench.person.run("resolve", hold, "--keep", "file")
+    assert (done.code, done.out) == (0, "1 file resolved: what the file says is sent again.\n"), done
+    assert bench.person.sync().code == 0
+    assert bench.person.run("why", "2027/11/2027-11-24-call-anna.yaml", "--json").json["state"] == "synced"
+
+
 def test_connecting_again_doubles_nothing(bench: Bench) -> None:
     disconnected(bench)
     assert bench.person.run("connect", "home").code in {0, 3}
