@@ -26,6 +26,7 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import DoneShown, OnCalendarDelete
 from daemon.core.situation import EventNow, FileNow, Situation, organised_by_others, others, without_us
+from daemon.core.store import Seen
 from daemon.core.taken_back import held
 from daemon.core.times import has_ended, last_end
 from daemon.core.tombstones import DELETED_THERE
@@ -139,7 +140,8 @@ def _restore_event(file: FileNow, event: EventNow, situation: Situation) -> Deci
     gate = mail_gate(others(event.activity.guests, situation.own), situation, event.activity.unmailed)
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
-    made = make_event(file, situation, "edited here after the deletion", guests=True)
+    like = Seen(event.ref, event.activity, event.raw)
+    made = make_event(file, situation, "edited here after the deletion", guests=True, like=like)
     if isinstance(made, Verdict):
         return Decision(made)
     verdict = verdicts.waiting("restored", "It was deleted in the calendar and edited here: the edit wins.")

@@ -87,6 +87,7 @@ class EventNow:
     activity: Activity
     ref: Ref
     seen: datetime
+    raw: bytes = b""
     gone: bool = False
     born_in_calendar: bool = True
     watched: bool = False

@@ -21,7 +21,6 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import Backlog, Route
 from daemon.core.situation import EventNow, FileNow, Situation
-from daemon.core.store import Seen
 from daemon.engine.elsewhere import Elsewhere
 from daemon.engine.look import Router, homes
 from daemon.engine.unit import Unit, Unsayable
@@ -115,7 +114,7 @@ class Decider:
         stood = self._elsewhere.stood(file) if leading is None else None
         if stood is not None:
             return Unit(file, stood, planner.plan_stood(stood.base or Base()))
-        like = Seen(leading.ref, leading.activity, leading.raw) if leading else None
+        like = self._elsewhere.like(file, leading)
         reason = f"{ARRIVES}{leading.route}" if leading else "a new file"
         made = planner.plan_file(now, self._tombstone(file), self.situation, like, reason)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
@@ -212,6 +211,7 @@ class Decider:
             activity=event.activity,
             ref=event.ref,
             seen=instant(event.seen_at),
+            raw=event.raw,
             gone=event.gone,
             born_in_calendar=event.origin == "calendar",
             watched=event.role == "watched",

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.core.fields import equal
-from daemon.core.model import Base, when_of
+from daemon.core.model import Activity, Base, when_of
 from daemon.core.moving import has_more_to_say
 from daemon.core.policy import PrivateEvents, Route
 from daemon.core.privacy import is_private
 from daemon.core.situation import Situation, others
-from daemon.journal import Journal
+from daemon.core.store import Ref, Seen
+from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow
 
 
@@ -68,6 +69,27 @@ class Elsewhere:
     def _is_synced(self, route: str) -> bool:
         known = self.journal.route(route)
         return known is not None and not known.disconnected and route in self.routes
+
+    def like(self, file: FileRow, leading: EventRow | None) -> Seen | None:
+        """The event that a new one is to be made like: the one that the file leaves, or the last that it had."""
+        if leading is None and file.uid:
+            gone = [one for one in self.journal.events.by_uid(file.uid) if one.gone and one.raw]
+            leading = max(gone, key=lambda one: one.seen_at, default=None)
+        if leading is not None:
+            return Seen(leading.ref, leading.activity, leading.raw)
+        deleted = self.journal.history.deleted(file.uid) if self._was_deleted(file.uid) else None
+        if deleted is None:
+            return None
+        before, raw = deleted
+        view = {key: value for key, value in encoding.load_patch(before).items() if value is not None}
+        return Seen(Ref(""), Activity(file.uid, view), raw)
+
+    def _was_deleted(self, uid: str) -> bool:
+        """Whether the log may tell of an event with this uid that is gone; cheap, for it is asked of every new one."""
+        if not uid:
+            return False
+        buried = self.journal.tombstones.get(self.situation.route.name, uid)
+        return buried is not None or self.journal.copies.removed(uid) is not None
 
     def would_mail(self, links: Sequence[EventRow]) -> bool:
         """Whether an activity stands in another calendar with guests, who would be told if it were moved."""

@@ -58,6 +58,15 @@ class History:
         row = self._db.execute(f"SELECT {_ENTRY}, raw FROM history WHERE id = ?", (id_,)).fetchone()  # noqa: S608  names of columns from this file
         return (Entry(*row[:-1]), row[-1]) if row else None
 
+    def deleted(self, uid: str) -> tuple[str, bytes] | None:
+        """The last event with this uid that was deleted: what it said, encoded, and its raw object."""
+        row = self._db.execute(
+            """SELECT before, raw FROM history WHERE uid = ? AND side = 'calendar' AND action = 'delete'
+            AND raw IS NOT NULL ORDER BY id DESC LIMIT 1""",
+            (uid,),
+        ).fetchone()
+        return (str(row[0]), bytes(row[1])) if row else None
+
     def count(self, route: str, side: str, actions: Sequence[str], since: float) -> int:
         """How many times one of these actions was done to a side since then without its user's word."""
         marks = ",".join("?" * len(actions))
