@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from daemon.core.errors import CursorExpired
 from daemon.core.store import Changes, Ref, Store
@@ -28,10 +28,14 @@ class Search:
     gone: dict[str, float] = field(default_factory=dict)
     newest: float | None = None  # of what is as it was left; None: not asked for yet
     changes: Changes = field(default_factory=lambda: Changes(()))
+    others: Collection[str] = ()  # which events are not as they were left, so that nothing follows from their versions
 
     def begin(self, changes: Changes) -> None:
-        """These changes are about to be read."""
+        """These changes are about to be read: what the journal knows is from before them."""
         self.changes = changes
+        with self.journal.turn():
+            self.gone |= self.journal.past.unsure(self.route.name)
+            self.others = self._others()
 
     def among(self, seen: Sequence[Ref], gone: Sequence[str]) -> frozenset[str]:
         """Those of these readings that may have been taken back, before they are recorded; inside the journal's turn.
@@ -44,19 +48,26 @@ class Search:
         made = self.journal.past.made(self.route.name, gone)
         if not older and not made:
             return frozenset()
-        if self.newest is None:
-            self.newest = self.journal.past.newest(self.route.name, self._others())
         self.older |= older
         self.gone |= made
-        return Losses(older, made, self.newest).doubtful
+        return Losses(older, made, self._newest()).doubtful
 
     def finish(self) -> None:
         """All is read: what was no more than edited or deleted is followed as ever. Raises StoreError."""
-        losses = Losses(self.older, self.gone, self.newest or 0.0)
-        if losses.doubtful:
-            losses = Losses(self.older, self.gone, losses.newest, self._unvouched(losses))
+        if not self.older and not self.gone:
+            return
+        losses = Losses(self.older, self.gone, self._newest())
+        losses = replace(losses, unvouched=self._unvouched(losses))
+        with self.journal.turn():
+            past, back = self.journal.past, losses.taken_back
+            past.take_back(self.route.name, back, is_so=True)
+            past.take_back(self.route.name, {*self.older, *self.gone} - back, is_so=False)
+
+    def _newest(self) -> float:
+        if self.newest is None:
             with self.journal.turn():
-                self.journal.past.take_back(self.route.name, losses.doubtful - losses.taken_back, is_so=False)
+                self.newest = self.journal.past.newest(self.route.name, self.others)
+        return self.newest
 
     def _others(self) -> set[str]:
         """The known ids of which this look does not say that they are as they were left.

@@ -177,7 +177,7 @@ class Poll:
                         self._failed(reading, now)
                     case Seen():
                         self.read += 1
-            self.journal.past.take_back(name, taken_back)
+            self.journal.past.take_back(name, taken_back, is_so=None)
 
     def _failed(self, reading: Failed, now: datetime) -> None:
         """Listed and not readable: set aside with its own clock, whether known or new."""

@@ -45,12 +45,18 @@ class Past:
         rows = self._db.execute(_SINCE, (route,))
         return next((at for remote, at in rows if remote not in besides), 0.0)
 
-    def take_back(self, route: str, remotes: Collection[str], *, is_so: bool = True) -> None:
-        """These look taken back by a restore, or do not after all."""
+    def unsure(self, route: str) -> dict[str, float]:
+        """The gone ones of a look that broke off before it was said whether they are taken back; as `made`."""
+        query = "SELECT remote FROM events WHERE route = ? AND taken_back AND taken_back = 2 AND gone"
+        remotes = [row[0] for row in self._db.execute(query, (route,))]
+        return dict(self._named(_MADE.replace(" AND NOT events.gone", ""), route, remotes))
+
+    def take_back(self, route: str, remotes: Collection[str], *, is_so: bool | None) -> None:
+        """These look taken back by a restore, do not after all, or (None) may be."""
         self._events.touches += bool(remotes)
         self._db.executemany(
             "UPDATE events SET taken_back = ? WHERE route = ? AND remote = ?",
-            [(is_so, route, remote) for remote in remotes],
+            [(2 if is_so is None else is_so, route, remote) for remote in remotes],
         )
 
     def prune(self, before: float) -> None:

@@ -79,7 +79,7 @@ CREATE TABLE events (
     origin TEXT NOT NULL DEFAULT 'calendar',
     base TEXT,                       -- without a file: what was agreed on while it was linked
     backlog INTEGER NOT NULL DEFAULT 0,
-    taken_back INTEGER NOT NULL DEFAULT 0,  -- 1: it is, or is gone, as after a restore of its server
+    taken_back INTEGER NOT NULL DEFAULT 0,  -- 1: it is, or is gone, as after a restore; 2: it may be
     rev INTEGER NOT NULL DEFAULT 0,
     dirty INTEGER NOT NULL DEFAULT 1,
     look_at REAL,
@@ -90,6 +90,7 @@ CREATE INDEX events_uid ON events (uid);
 CREATE INDEX events_file ON events (file, route) WHERE file IS NOT NULL;
 CREATE INDEX events_dirty ON events (route) WHERE dirty;
 CREATE INDEX events_backlog ON events (route) WHERE backlog;
+CREATE INDEX events_taken_back ON events (route) WHERE taken_back;
 CREATE INDEX events_unread ON events (route) WHERE version = '';
 CREATE INDEX events_look_at ON events (route, look_at) WHERE look_at IS NOT NULL;
 

@@ -48,6 +48,20 @@ class Rewriting(MemoryStore):
             yield done
 
 
+@dataclass
+class Breaking(MemoryStore):
+    """A calendar whose connection ends, when it is told to, once all was read."""
+
+    breaks: bool = False
+    broke: int = 0
+
+    def read(self, ids):
+        yield from super().read(ids)
+        if self.breaks:
+            self.broke += 1
+            raise Unavailable("the connection has ended")
+
+
 def upper(view: View) -> View:
     return {key: value.upper() if key == LOCATION and isinstance(value, str) else value for key, value in view.items()}
 
@@ -194,6 +208,27 @@ def test_a_server_restored_from_a_backup_loses_nothing_of_the_folder(tmp_path: P
     assert not world.folder.trash_list()
     with world.journal.turn():
         assert [row.reason for row in world.journal.holds.rows()] == ["taken_back"]
+
+
+@pytest.mark.parametrize("expires", [False, True])
+def test_a_look_that_breaks_off_holds_no_more_than_a_whole_one(tmp_path: Path, *, expires: bool) -> None:
+    """An event is deleted; the look that finds it ends before it is told whether a restore took it."""
+    store = Breaking()
+    world = started(tmp_path, store, files=2)
+    world.settle()
+    world.clock.pass_by(minutes=5)
+    world.write("late.yaml", FILE.format(number=99))
+    world.settle()
+    store.drop(list(store.events())[-1])
+    if expires:
+        store.forget_history()
+    store.breaks = True
+    world.pass_()
+    assert store.broke
+    assert "late.yaml" in world.files()
+    store.breaks = False
+    world.settle()
+    assert ("late.yaml" in world.files()) is expires
 
 
 # Ping-pong ----------------------------------------------------------------------------------------
