@@ -13,6 +13,7 @@ from typing import Any
 from daemon.cli.main import main
 from tests.servers.google_persona import GooglePersona
 from tests.servers.person import Ran
+from tests.servers.store_folder import StoreFolder
 
 CONFIG = """\
 store: {root}/store
@@ -55,7 +56,7 @@ def event(summary: str, *, uid: str, start: str, end: str, more: str = "", after
 
 
 @dataclass
-class GooglePerson:
+class GooglePerson(StoreFolder):
     """`extra` are more lines of the calendar `work`, indented by four."""
 
     root: Path
@@ -77,10 +78,6 @@ class GooglePerson:
         token = self.root / "token"
         token.write_text(self.persona.oauth.issue()[0])
         token.chmod(0o600)
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
 
     def command(self, *arguments: str) -> list[str]:
         places = ["--config", str(self.root / "config.yaml"), "--state", str(self.root / "state")]
@@ -104,24 +101,6 @@ class GooglePerson:
 
     def why(self) -> list[str]:
         return [self.run("why", str(self.store / path)).out for path in self.files()]
-
-    def write(self, path: str, text: str) -> Path:
-        target = self.store / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        return target
-
-    def read(self, path: str) -> str:
-        return (self.store / path).read_text()
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        text = self.read(path)
-        assert old in text, text
-        (self.store / path).write_text(text.replace(old, new))
-
-    def files(self) -> list[str]:
-        found = (path for path in self.store.rglob("*") if path.is_file() and ".datebook" not in path.parts)
-        return sorted(path.relative_to(self.store).as_posix() for path in found)
 
     def status(self) -> Any:
         return json.loads((self.root / "state" / "status.json").read_text())

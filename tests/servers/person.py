@@ -14,6 +14,8 @@ from typing import Any
 
 import caldav
 
+from tests.servers.store_folder import StoreFolder
+
 CONFIG = """\
 store: {store}
 owner: me@example.com
@@ -66,7 +68,7 @@ class Ran:
 
 
 @dataclass(slots=True)
-class Person:
+class Person(StoreFolder):
     """`url` is the person's calendar. The config is written by hand, as a careful user would."""
 
     root: Path
@@ -78,10 +80,6 @@ class Person:
         self.root.mkdir(parents=True, exist_ok=True)
         self.configure(self.extra)
         self.client = caldav.DAVClient(url=self.url, username="me", password="me", auth_type="basic")
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
 
     @property
     def places(self) -> list[str]:
@@ -122,24 +120,6 @@ class Person:
         return subprocess.Popen(
             command, env={**self.environment, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
-
-    def write(self, path: str, text: str) -> Path:
-        target = self.store / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        return target
-
-    def read(self, path: str) -> str:
-        return (self.store / path).read_text()
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        text = self.read(path)
-        assert old in text, text
-        (self.store / path).write_text(text.replace(old, new))
-
-    def files(self) -> list[str]:
-        found = (path for path in self.store.rglob("*") if path.is_file() and ".datebook" not in path.parts)
-        return sorted(path.relative_to(self.store).as_posix() for path in found)
 
     # The calendar, as another program sees it.
 

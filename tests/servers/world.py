@@ -19,6 +19,7 @@ from daemon.core.store import Marker, Store
 from daemon.engine import Engine, Surroundings
 from daemon.journal import Journal
 from daemon.passes import Looked, Synced
+from tests.servers.store_folder import StoreFolder
 
 ZONE = "Europe/Helsinki"
 ME = "me@example.com"
@@ -52,7 +53,7 @@ def route(name: str = "work", **orders: object) -> Route:
 
 
 @dataclass(slots=True)
-class World:
+class World(StoreFolder):
     """`calendars` by route name; `pass_()` looks at the folder and passes over every route."""
 
     root: Path
@@ -74,10 +75,6 @@ class World:
         if self.folder.marker() is None:
             make_marker(self.store, Marker("store-1", ZONE))
         self.start()
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
 
     def start(self) -> None:
         """Open the journal and build the engine, as a restart does."""
@@ -108,20 +105,6 @@ class World:
         """What a daemon that was ended and started again knows."""
         self.journal.close()
         self.start()
-
-    def write(self, path: str, text: str) -> Path:
-        """Save a file as an editor would."""
-        target = self.store / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        return target
-
-    def read(self, path: str) -> str:
-        return (self.store / path).read_text()
-
-    def files(self) -> list[str]:
-        found = (path for path in self.store.rglob("*") if path.is_file() and ".datebook" not in path.parts)
-        return sorted(path.relative_to(self.store).as_posix() for path in found)
 
     def pass_(self, *, full: bool = False) -> dict[str, Synced]:
         looked: Looked = self.engine.look(None, full=full)
