@@ -48,8 +48,10 @@ def comes_back(base: Base, event: EventNow) -> Decision:
     return Decision(_MOVING, (Link(base.pairs, base.overlay, BACK),))
 
 
-def stood(base: Base) -> Decision:
-    """A file that was not synced goes to another calendar than the one in which its event is: that one moves."""
+def stood(base: Base, file: FileNow, where: str) -> Decision:
+    """The event of a file was left in another calendar: it moves if its user says so, and is never made twice."""
+    if not file.activity.local.calendar:
+        return Decision(verdicts.left_in(where))
     return Decision(_MOVING, (Link(base.pairs, base.overlay, STOOD),))
 
 

@@ -86,9 +86,9 @@ def plan_moved(base: Base, file: FileNow, event: EventNow, situation: Situation)
     return moving.left(base, file, event, situation)
 
 
-def plan_stood(base: Base) -> Decision:
-    """The file goes to another calendar than the one in which its event was left: link that one, so that it moves."""
-    return moving.stood(base)
+def plan_stood(base: Base, file: FileNow, where: str) -> Decision:
+    """The file would go to another calendar than the one in which its event was left, which is named."""
+    return moving.stood(base, file, where)
 
 
 def plan_file(

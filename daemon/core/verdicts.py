@@ -199,6 +199,16 @@ def blocked(code: str, reason: str, cure: str) -> Verdict:
     return Verdict(State.BLOCKED, code, reason, cure)
 
 
+def left_in(calendar: str) -> Verdict:
+    """Its event stays where it was unlinked, and no second one is made."""
+    return Verdict(
+        State.IGNORED,
+        REMEMBERED.code,
+        f"Its event still stands in the calendar `{calendar}`, where it was unlinked; it is not made twice.",
+        f"Write `calendar:` into the file: with `{calendar}` it is linked there again, with another name it moves.",
+    )
+
+
 def unsayable(fields: str) -> Verdict:
     """The calendar has a value that the file can't say; everything else goes its way."""
     return Verdict(

@@ -113,7 +113,8 @@ class Decider:
             return Unit(file, twin, planner.plan_likeness(now, self._event_now(twin), self.situation))
         stood = self._elsewhere.stood(file) if leading is None else None
         if stood is not None:
-            return Unit(file, stood, planner.plan_stood(stood.base or Base()))
+            left = planner.plan_stood(stood.base or Base(), now, stood.route)
+            return Unit(file, stood if left.steps else None, left)
         like = self._elsewhere.like(file, leading)
         reason = f"{ARRIVES}{leading.route}" if leading else "a new file"
         made = planner.plan_file(now, self._tombstone(file), self.situation, like, reason)
