@@ -18,21 +18,15 @@ import pytest
 
 from adapters.sign_in.oauth_tokens import KeptTokens, Tokens
 from adapters.sign_in.token_places import FilePlace
+from tests.servers.google_home import SIGNED_IN
 from tests.servers.google_persona import GooglePersona
 from tests.servers.program import Program
 from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
 
-CONFIG = """\
-store: {root}/store
-owner: me@example.com
-timezone: Europe/Helsinki
-accounts:
-  google:
-    service: google
-    user: me@example.com
-    url: {url}
-    client: {{id: {id}, secret: {{env: DATEBOOK_TEST_CLIENT}}}}
+CONFIG = (
+    SIGNED_IN
+    + """\
   home:
     service: caldav
     url: {home}
@@ -42,6 +36,7 @@ calendars:
   work: {{account: google, calendar: primary, send: [call], since: all, backlog: import, poll: 1s}}
   private: {{account: home, calendar: "{home}", send: [lunch], since: all, backlog: import, poll: 1s}}
 """
+)
 FILE = "subject: {title}\ntype: {type}\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 PATIENCE = 20.0
 

@@ -14,7 +14,8 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.servers.google_persona import GooglePersona
 
-CONFIG = """\
+# A person's Google account, signed in to with a client of their own; what comes behind it is the test's.
+SIGNED_IN = """\
 store: {root}/store
 owner: me@example.com
 timezone: Europe/Helsinki
@@ -24,9 +25,14 @@ accounts:
     user: me@example.com
     url: {url}
     client: {{id: {id}, secret: {{env: DATEBOOK_TEST_CLIENT}}}}
+"""
+CONFIG = (
+    SIGNED_IN
+    + """\
 calendars:
   work: {{account: google, calendar: primary, since: all, backlog: import}}
 """
+)
 
 
 def visit(url: str, form: dict[str, str] | None = None) -> tuple[int, str, str]:
