@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from daemon.core.errors import Refused
 from daemon.core.fields import effective, equal
 from daemon.core.model import AllDay, Busy, Field, Key, Priority, Timed
-from daemon.core.store import Create, Seen, Update, Written
+from daemon.core.store import Create, Written
 from tests.servers.ews_server import Trouble, serving
 from tests.servers.ews_worlds import exchange_account
+from tests.servers.one_order import seen, update
 
 MONDAYS = [date(2026, 11, 30) + timedelta(weeks=week) for week in range(5)]
 SKIP, WHEN = Key(Field.SKIP), Key(Field.WHEN)
@@ -90,12 +91,6 @@ def differences(meant, shown):
     return [key for key in keys if not equal(Key(key.field), effective(meant, key), effective(shown, key))]
 
 
-def seen(store, item):
-    [reading] = store.read([item])
-    assert isinstance(reading, Seen), reading
-    return reading
-
-
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(  # an exception that was made before the series got a URL
@@ -144,7 +139,7 @@ def _edited(store, item, meant, patch):
     """Make an edit, and once more where it was cut off; what it made of the view."""
     for _ in range(3):
         now = seen(store, item)
-        [(_, outcome)] = store.write([Update(now.ref, "t", patch, now.raw, now.activity.view)])
+        outcome = update(store, now, patch)
         if isinstance(outcome, Written):
             return patched(meant, patch)
         if isinstance(outcome, Refused):

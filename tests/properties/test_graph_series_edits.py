@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_exchange_series_edits import SERIES, SKIP, _edited, _patches, differences, patched, seen
+from test_exchange_series_edits import SERIES, SKIP, _edited, _patches, differences, patched
 
 from daemon.core.store import Create
 from tests.servers.graph_server import Trouble, serving
 from tests.servers.graph_worlds import graph_account
+from tests.servers.one_order import seen
 
 _cuts = st.one_of(
     st.none(),
