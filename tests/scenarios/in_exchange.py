@@ -184,7 +184,7 @@ def _elements(name: str, value: Any, body: Json) -> list[tuple[str, Element | No
         case "attendees":
             return [_people(kind, [one for one in value if one["type"] == kind]) for kind in _GUESTS]
         case "recurrence":
-            return [("Recurrence", _recurrence(value))] if value else []
+            return [("Recurrence", _recurrence(value) if value else None)]
         case "singleValueExtendedProperties":
             return [_property(one) for one in value]
     raise AssertionError(name)
