@@ -59,6 +59,8 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
             f"The store {wishes.store} was in use, and its marker is missing.",
             what_to_do="If a disk or share belongs there, mount it. For a new store take another --config and --state.",
         )
+    if not existed and shell.places.journal.exists():
+        _part_from_old_store(wishes.store, shell, made)
     _make_folder(wishes.store, made)
     shared = _mark(wishes, made)
     _help_editors(wishes.store, made)
@@ -67,6 +69,47 @@ def _init(args: argparse.Namespace, shell: Shell) -> int:
     make_state(shell.places)
     _report(made, wishes.store, shell)
     return Exit.DONE
+
+
+def _part_from_old_store(store: Path, shell: Shell, made: list[str]) -> None:
+    """Where the state folder remembers a store that is gone, put that memory aside; nothing of it is deleted.
+
+    Raises UsageError while that store, or a daemon that keeps it, is there.
+    """
+    from daemon.journal.examine import bound_to
+    from daemon.lock import AlreadyRunning, holder
+    from daemon.status.status_file import last_status
+
+    journal = shell.places.journal
+    known, _ = bound_to(journal)
+    if known is None or _store_at(store) == known:
+        return
+    if (pid := holder(shell.places.lock)) is not None:
+        raise AlreadyRunning(shell.places.state, pid)
+    last = last_status(shell.places.status)
+    if last is not None and last.store.path and _store_at(Path(last.store.path)) == known:
+        raise UsageError(
+            f"The state folder {shell.places.state} remembers another store, which is there: {last.store.path}.",
+            what_to_do=f"Take that one up again with --store {last.store.path}, or take another --state for a new one.",
+        )
+    aside = journal.with_name(f"{journal.name}.of-{known}")
+    for suffix in ("", "-wal", "-shm"):
+        part = journal.with_name(journal.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    made.append(f"{aside} (what was remembered of a store that is not there any more)")
+
+
+def _store_at(store: Path) -> str | None:
+    """The id of the store at a path; None: there is none."""
+    from adapters.folder.atomic_files import Directories
+    from adapters.folder.file_marker import read_marker
+
+    if not (store / ".datebook").is_dir():
+        return None
+    with Directories(store) as folder:
+        marker = read_marker(folder)
+    return marker.store_id if marker else None
 
 
 def _agreed(args: argparse.Namespace, shell: Shell) -> Wishes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -189,3 +190,21 @@ def test_a_file_is_restored_by_its_path_from_the_folder_it_stood_in(synced: Pers
     restored = synced.run("restore", "visit.yaml", "--json", cwd=folder)
     assert (restored.code, restored.json["restored"]) == (0, "customers/anna/visit.yaml")
     assert sorted(synced.events()) == ["Call Anna", "Visit"]
+
+
+def test_init_begins_anew_where_store_and_config_were_deleted_and_the_memory_of_the_old_one_is_kept(
+    synced: Person,
+) -> None:
+    again = ("init", "--store", str(synced.store), "--owner", "me@example.com", "--yes")
+    config = (synced.root / "config.yaml").read_text()
+    (synced.root / "config.yaml").unlink()
+    other = synced.run("init", "--store", str(synced.root / "other"), "--owner", "me@example.com", "--yes")
+    assert (other.code, f"--store {synced.store}" in other.err) == (2, True)
+    shutil.rmtree(synced.store)
+    made = synced.run(*again)
+    assert made.code == 0
+    (aside,) = (synced.root / "state").glob("journal.db.of-*[0-9a-f]")
+    assert str(aside) in made.out
+    (synced.root / "config.yaml").write_text(config)
+    assert synced.sync().code == 0
+    assert (list(synced.events()), len(synced.files())) == (["Call Anna"], 2)
