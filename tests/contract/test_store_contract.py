@@ -11,6 +11,7 @@ import pytest
 from daemon.core.errors import CursorExpired, NotFound, VersionMismatch
 from daemon.core.model import Field, Key, Timed, Value
 from daemon.core.store import Create, Gone, Outcome, Ref, Remove, Seen, Store, Update, Write, Written
+from tests.servers.one_order import seen
 from tests.servers.worlds import SUBJECT, ZONE, World
 
 DESCRIPTION, LOCATION, WHEN = Key(Field.DESCRIPTION), Key(Field.LOCATION), Key(Field.WHEN)
@@ -58,12 +59,6 @@ def done(store: Store, write: Write) -> Written:
     outcome = only(store, write)
     assert isinstance(outcome, Written), outcome
     return outcome
-
-
-def seen(store: Store, item: str) -> Seen:
-    [reading] = list(store.read([item]))
-    assert isinstance(reading, Seen), reading
-    return reading
 
 
 def made(world: World, uid: str, shown: Mapping[Key, Value]) -> Seen:
