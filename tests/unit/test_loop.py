@@ -9,15 +9,17 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from daemon.core.errors import FolderMissing, Forbidden, Missing, SignInNeeded, Unavailable
 from daemon.core.policy import Route
 from daemon.loop import Hooks, Loop, Rhythm
 from daemon.loop.setup import Setup
 from daemon.notify import Notifier
-from daemon.passes import Looked, Synced
+from daemon.passes import Looked, Stopping, Synced
 from daemon.progress import Progress
 from daemon.status import AccountState, CalendarState, Life
+from tests.servers.waiting import until
 
 PATIENCE = 20
 SIGN_IN = SignInNeeded("the password was refused", what_to_do="datebook connect home")
@@ -656,3 +658,13 @@ def test_a_change_of_state_is_reported_by_the_running_loop(daemons):
     daemon.loop.stop()
     assert ended.get(timeout=PATIENCE) == ()
     assert daemon.reloads.empty()
+
+
+def test_a_pass_that_the_end_of_the_program_cut_short_is_no_failure(daemons):
+    daemon = daemons().started()
+    with structlog.testing.capture_logs() as said:
+        daemon.engine.on_sync["work"] = lambda _poll: Synced("work", wrote=1, error=Stopping("the program ends"))
+        daemon.loop.wake({"work"})
+        assert daemon.next_call() == ("work", False)
+        until(lambda: said)
+    assert [(entry["event"], entry["log_level"]) for entry in said] == [("pass_cut_short", "info")]
