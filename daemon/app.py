@@ -255,5 +255,7 @@ def check_store(config: Config, journal: Journal, clock: Clock) -> None:
     if marker.store_id != journal.get_meta("store"):
         raise Missing(
             f"another store stands at {config.store}",
-            what_to_do="Put the right folder there, or use another --state for this one.",
+            what_to_do="Put the right folder there, or use another --state for this one. If the other store is gone "
+            "for good, move journal.db out of the state folder: this one is paired anew with its calendars, and "
+            "nothing is doubled.",
         )
