@@ -27,6 +27,7 @@ from daemon.core.model import (
     Status,
     Timed,
     Value,
+    guests_of,
 )
 
 CORPUS = sorted((Path(__file__).parent.parent / "corpus" / "ics").glob("*.ics"))
@@ -106,9 +107,10 @@ def edits(activity: Activity) -> Iterator[tuple[Field, Value | None]]:
     view = activity.view
     for field, values in _NEW.items():
         yield from ((field, value) for value in values if view.get(Key(field)) != value)
-    yield Field.ATTENDEES, activity.guests | {Guest("new@example.org", 'New "One"')}
-    if gone := sorted(guest.email for guest in activity.guests if not guest.organizer):
-        kept = frozenset(guest for guest in activity.guests if guest.email != gone[0])
+    guests = frozenset(guests_of(view))
+    yield Field.ATTENDEES, guests | {Guest("new@example.org", 'New "One"')}
+    if gone := sorted(guest.email for guest in guests if not guest.organizer):
+        kept = frozenset(guest for guest in guests if guest.email != gone[0])
         yield Field.ATTENDEES, kept or None
     when = view.get(Key(Field.WHEN))
     if isinstance(when, Timed):
