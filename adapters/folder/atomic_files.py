@@ -255,7 +255,7 @@ def exchange(folder: int, name: str, other_folder: int, other: str) -> bool:
 def names_in(folder: int) -> list[str]:
     """The names in a folder, sorted."""
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries)
+        return sorted([entry.name for entry in entries])
 
 
 def same_file(folder: int, name: str, other: str) -> bool:

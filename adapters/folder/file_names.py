@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
 
 SUFFIXES = (".yaml", ".yml", ".ics")
 HOME = ".datebook"
@@ -41,6 +43,11 @@ def folded(name: str) -> str:
     )
 
 
+def all_folded(names: Iterable[str]) -> set[str]:
+    """The same of many names in one go."""
+    return set(folded("\0".join(names)).split("\0"))
+
+
 def safe_place(place: str) -> str:
     """A relative path of an activity file that every file system can hold, from one that is wanted."""
     parts = [part for part in (_safe(p) for p in place.split("/")) if part]
@@ -63,6 +70,7 @@ def _split(name: str) -> tuple[str, str]:
     return name, SUFFIXES[0]
 
 
+@lru_cache(maxsize=256)  # the folders of new files are few
 def _safe(part: str) -> str:
     part = unicodedata.normalize("NFC", _FORBIDDEN.sub("-", part)).replace(_CONFLICT, "-")
     part = part.lstrip(". ").rstrip(". ~")

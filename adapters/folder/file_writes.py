@@ -25,7 +25,7 @@ from adapters.folder.atomic_files import (
     sync_folder,
 )
 from adapters.folder.file_formats import Formats
-from adapters.folder.file_names import folded, is_activity, numbered, safe_place
+from adapters.folder.file_names import all_folded, folded, is_activity, numbered, safe_place
 from adapters.folder.file_staging import Changed, Staging, paper
 from adapters.folder.trash import note_of
 from daemon.core.errors import Forbidden, Full, Held, NotFound, StoreError, SyncError, Unreadable, VersionMismatch
@@ -211,7 +211,7 @@ class Batch:
     def _taken_in(self, parent: str, folder: int) -> set[str]:
         """The names of a folder, as a file system takes them that does not tell case apart."""
         if parent not in self._taken:
-            self._taken[parent] = {folded(name) for name in names_in(folder)}
+            self._taken[parent] = all_folded(names_in(folder))
         return self._taken[parent]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from hashlib import sha256
 
 from daemon.core.fields import NO_TITLE
@@ -26,6 +27,7 @@ def slug(subject: str) -> str:
     return name if name and name not in _RESERVED else _UNTITLED
 
 
+@lru_cache(maxsize=4096)
 def _stays(char: str) -> bool:
     return unicodedata.category(char)[0] in "LMN"
 

@@ -15,7 +15,7 @@ from typing import TypeVar, get_args
 from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import StoreError
-from daemon.core.model import Activity, Base
+from daemon.core.model import Activity, Base, Local
 from daemon.core.moving import BACK, MOVING, STOOD
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.planner import HEIR
@@ -25,7 +25,7 @@ from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
 from daemon.engine.outcomes import Applied, Outcomes
 from daemon.engine.record import Recorder
 from daemon.engine.unit import Unit
-from daemon.journal import Journal
+from daemon.journal import Journal, encoding
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import FileRow
 
@@ -36,6 +36,7 @@ _SETTLE = 50  # outcomes that share one commit, and are waited for before the pr
 _WRITES = (*get_args(FILE_STEPS), *get_args(EVENT_STEPS))
 _WHY_NOT = frozenset({State.IGNORED, State.BLOCKED, State.HELD, State.READ_ONLY})
 _DONE_WITH_THE_WRITE = frozenset({State.WAITING, State.HELD})  # what the last write ends
+_AT_HOME = Local()  # of a file that says nothing for itself
 _T = TypeVar("_T")
 
 
@@ -246,8 +247,11 @@ class Applier:
         write = job.write
         if not isinstance(write, Create) or job.unit.file is not None:
             return job
-        activity = Activity(write.uid, write.view, write.local)
-        row = self.journal.files.reserve(write.uid, activity, self.clock.now().timestamp())
+        if write.local == _AT_HOME:
+            text = encoding.activity_saying(write.uid, job.intent.patch)
+        else:
+            text = encoding.dump_activity(Activity(write.uid, write.view, write.local))
+        row = self.journal.files.reserve(write.uid, text, self.clock.now().timestamp())
         unit = Unit(row, job.unit.event, job.unit.decision)
         return Job(unit, write, job.intent._replace(file=row.id), job.agrees, job.overlay, reserved=True)
 
@@ -263,7 +267,7 @@ class Applier:
                 self.result.more = True  # both rows are as unsettled as they were
                 if unit.decision.elsewhere:
                     self._pass_on(unit)
-            else:
+            elif done or not job.is_settled_when_made:
                 self._settle(unit, (unit.decision.then or verdicts.SYNCED) if done else None)
             if self.journal.holds.is_any_approved():
                 self.journal.holds.spend([unit.signature])

@@ -38,6 +38,11 @@ class Job:
     reserved: bool = False  # its file has a row that was made for it alone, and says what is written
 
     @property
+    def is_settled_when_made(self) -> bool:
+        """Whether it is all that was to be done about an event: then nobody else has decided on its file."""
+        return self.reserved and len(self.unit.decision.steps) == 1 and not self.unit.decision.again
+
+    @property
     def reason(self) -> str:
         """Why it is made, for the log."""
         return self.intent.reason
@@ -94,7 +99,7 @@ class JobMaker:
             place=step.place,
             local=step.local,
             secret=step.secret,
-            floating=event.activity.floating,
+            floating=event.floating,
         )
         intent = self._intent(unit, write, Side.FILE, "create", step.agrees, step.view, reason=step.reason)
         return Job(unit, write, intent._replace(uid=write.uid), step.agrees)

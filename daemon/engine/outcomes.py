@@ -126,7 +126,8 @@ class Outcomes:
         journal.files.made(file.id, written.ref.id, written.ref.version, self.record.route, job.unit.decision.verdict)
         self.result.made.add(written.ref.id)
         if event is not None:
-            journal.events.filed(event.id, file.id, encoding.base_of(job.intent.agrees, ""))
+            settled = event.rev if job.is_settled_when_made else None
+            journal.events.filed(event.id, file.id, encoding.base_of(job.intent.agrees, ""), settled)
             journal.tombstones.drop(self.record.route, write.uid)
         made = file._replace(path=written.ref.id)
         self.record.history(made, Side.FILE, "create", "calendar", job.reason, "{}", job.intent.patch)

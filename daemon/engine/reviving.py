@@ -15,7 +15,7 @@ from daemon.engine.outcomes import Applied
 from daemon.engine.recasting import Closet
 from daemon.engine.record import Recorder
 from daemon.engine.unit import Unit
-from daemon.journal import Journal
+from daemon.journal import Journal, encoding
 from daemon.journal.rows import EventRow, FileRow
 from daemon.passes import Looked
 
@@ -37,6 +37,9 @@ class Reviver:
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
         """Bring back what the trash has of them; the units that are left for others."""
+        with self.journal.turn():
+            if not self.journal.tombstones.is_any():
+                return list(units)
         return [unit for unit in units if unit.event is None or not self._returns(unit) or not self._bring(unit.event)]
 
     def _returns(self, unit: Unit) -> bool:
@@ -58,7 +61,8 @@ class Reviver:
         """Take the file out of the trash and link it; True: there is nothing left to do for the unit."""
         with self.looking:
             with self.journal.turn():
-                row = self.journal.files.reserve(event.uid, event.activity, self.clock.now().timestamp())
+                text = encoding.dump_activity(event.activity)
+                row = self.journal.files.reserve(event.uid, text, self.clock.now().timestamp())
             try:
                 path = self.closet.bring_back(event.uid, DELETED_THERE)
             except SyncError:

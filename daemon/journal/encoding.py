@@ -294,6 +294,11 @@ def says(text: str, field: Field) -> bool:
     return f'"{field.value}":' in text  # quotes within a text are escaped: this can only be the key
 
 
+def floats(text: str) -> bool:
+    """Whether an encoded activity is in no zone."""
+    return '"f":true' in text  # as above
+
+
 def load_activity(text: str) -> Activity:
     """The reverse of `dump_activity`. Raises JournalError."""
     data = json.loads(unsealed(text))

@@ -170,10 +170,12 @@ class Events:
             (file, encoding.dump_base(base), role, origin, id_),
         )
 
-    def filed(self, id_: int, file: int, base: str) -> None:
-        """A file was made for this event. The base is encoded already."""
+    def filed(self, id_: int, file: int, base: str, rev: int | None = None) -> None:
+        """A file was made for this event, which settles what was seen up to `rev`. The base is encoded already."""
         self._db.execute(
-            "UPDATE events SET file = ?, base = ?, role = 'primary', backlog = 0 WHERE id = ?", (file, base, id_)
+            """UPDATE events SET file = ?, base = ?, role = 'primary', backlog = 0,
+            dirty = CASE WHEN rev = ? THEN 0 ELSE dirty END WHERE id = ?""",
+            (file, base, rev, id_),
         )
 
     def agree(self, id_: int, base: Base) -> None:

@@ -152,9 +152,8 @@ class Files:
             (digest, text, id_),
         )
 
-    def reserve(self, uid: str, activity: Activity, now: float) -> FileRow:
-        """A row for a file that is about to be made."""
-        text = encoding.dump_activity(activity)
+    def reserve(self, uid: str, text: str, now: float) -> FileRow:
+        """A row for a file that is about to be made; `text` is the encoded activity."""
         values = (uid, None, True, None, None, None, None, "", text, now, False)
         id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
         return FileRow(id_, uid, "", True, "", text, now, None, None, None, 0, None)  # noqa: FBT003  as it is read

@@ -186,6 +186,10 @@ class Tombstones(Seldom):
         row = self._db.execute("SELECT reason, at FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
         return (row[0], row[1]) if row else None
 
+    def is_any(self) -> bool:
+        """Whether there is a tombstone at all."""
+        return not self._is_empty()
+
     def drop(self, route: str, uid: str) -> None:
         """It was brought back on purpose."""
         if self._is_empty():

@@ -85,6 +85,8 @@ class Quarantine(Seldom):
 
     def readable(self, route: str, remotes: Iterable[str]) -> None:
         """These ids could be read, or are gone."""
+        if not self._db.execute("SELECT EXISTS (SELECT 1 FROM unreadable)").fetchone()[0]:
+            return
         self._db.executemany(
             "DELETE FROM unreadable WHERE route = ? AND remote = ?", [(route, remote) for remote in remotes]
         )

@@ -88,6 +88,11 @@ class EventRow(NamedTuple):
         return encoding.load_activity(self.text)
 
     @property
+    def floating(self) -> bool:
+        """Whether its times are in no zone, without decoding the rest."""
+        return encoding.floats(self.text)
+
+    @property
     def base(self) -> Base | None:
         """What was agreed on: of a link, or of one that was and may be again. None: nothing is known of it."""
         return None if self.base_text is None else encoding.load_base(self.base_text)
