@@ -22,7 +22,7 @@ from config.places import Places, make_state
 from config.schema import Config
 from config.zone import system_zone
 from daemon.accounts import Accounts
-from daemon.clock import Clock, SystemClock
+from daemon.clock import Clock, SystemClock, new_id
 from daemon.core.errors import JournalError, Missing
 from daemon.core.model import Activity
 from daemon.core.policy import Route
@@ -132,7 +132,7 @@ def build(config: Config, places: Places, journal: Journal, marker: Marker, cloc
         types=config.types,
         shared=config.shared or marker.shared,
         check_store=lambda: check_store(config, journal, clock),
-        new_id=lambda: str(uuid.uuid4()),
+        new_id=new_id,
         account_of=lambda route: account_address(config, route),
         closet=folder,
         orders=_orders(config, shared=config.shared or marker.shared),

@@ -100,7 +100,7 @@ class Engine:
                 self.journal.files.take_due(now)
                 if places is None:
                     self._try_held_files()
-            wake = self.eyes.choose(found.changed)
+            wake = self.eyes.choose(found.changed, found.routed)
             with self.journal.turn():
                 due = self.journal.files.next_due()
                 waiting = self.journal.files.waiting_routes()

@@ -33,7 +33,16 @@ class Found:
     """What one look changed: the rows to decide on, and the reports that belong to no row."""
 
     changed: set[int] = field(default_factory=set)
+    routed: set[int] = field(default_factory=set)  # those that were new, and belong on a route since they were read
     problems: dict[str, Unreadable] = field(default_factory=dict)
+
+    def note(self, id_: int, *, routed: bool = False) -> None:
+        """Something new was seen of a file; unless it is `routed`, where it belongs is still to be said."""
+        self.changed.add(id_)
+        if routed:
+            self.routed.add(id_)
+        else:
+            self.routed.discard(id_)
 
 
 class FolderEyes:
@@ -61,7 +70,7 @@ class FolderEyes:
             raise
         finally:
             if self._unrouted is not None:
-                self._unrouted |= found.changed
+                self._unrouted |= found.changed - found.routed
         return found
 
     def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
@@ -148,7 +157,7 @@ class FolderEyes:
             for path in lost:
                 row = self._journal.files.by_path(path)
                 if row is not None and row.missing is None:
-                    found.changed.add(row.id)
+                    found.note(row.id)
                 self._stamps().pop(path, None)
             self._journal.files.lost(lost, self._clock.now().timestamp())
 
@@ -174,7 +183,7 @@ class FolderEyes:
             return
         self._journal.files.broken(row.id, path, stamp, text, now)
         self._journal.files.judge(row.id, verdicts.BROKEN)
-        found.changed.add(row.id)
+        found.note(row.id)
 
     def _ask_strays(self, found: Found) -> None:
         """What can't be read and was never known may be what has just been lost: a copy, of which the original went."""
@@ -192,7 +201,7 @@ class FolderEyes:
             self._journal.files.restamp({path: stamp})
             if row.missing is not None:
                 self._journal.files.touch(row.id)
-                found.changed.add(row.id)
+                found.note(row.id)
             self._stamps()[path] = stamp
             return True
         claim = self._registrar(found).whose(seen, stamp, last=last)
@@ -204,16 +213,18 @@ class FolderEyes:
             now = min(now, stamp.mtime_ns / 1e9)  # nobody was there to notice when it was edited
         row = claim.row
         if row is None:
-            id_ = self._journal.files.add(activity.uid, path, stamp, digest, activity, now)
+            route = self._router(activity, None, None).route
+            id_ = self._journal.files.add(activity.uid, path, stamp, digest, activity, now, route)
+            found.note(id_, routed=route is not None)
         else:
             id_ = row.id
+            found.note(id_)
             if row.path != path:
                 self._stamps().pop(row.path, None)
             changed = now if row.missing is not None else self._edited(row, stamp, now)
             self._journal.files.saw(row, path, stamp, digest, activity, changed)
         self._journal.copies.keep(id_, seen.raw)
         self._stamps()[path] = stamp
-        found.changed.add(id_)
         return True
 
     def _edited(self, row: FileRow, stamp: Stamp, now: float) -> float:
@@ -222,7 +233,7 @@ class FolderEyes:
 
     def _registrar(self, found: Found) -> Registrar:
         now = self._clock.now().timestamp()
-        return Registrar(self._folder, self._journal, self._stamps(), now, found.changed.add)
+        return Registrar(self._folder, self._journal, self._stamps(), now, found.note)
 
     def _copied(self, seen: Seen) -> Activity:
         """A copy becomes a new activity; in a shared store nobody can say whose, so it is held."""
@@ -236,16 +247,18 @@ class FolderEyes:
             return replace(seen.activity, local=replace(seen.activity.local, sync=False))
         return replace(seen.activity, uid="")
 
-    def choose(self, changed: Iterable[int]) -> frozenset[str]:
+    def choose(self, changed: Iterable[int], routed: Iterable[int] = ()) -> frozenset[str]:
         """Say for each changed file which route it belongs on; returns the routes that have something to do.
 
-        After a look that was cut short, those that it had changed are among them.
+        After a look that was cut short, those that it had changed are among them. Of those that are `routed` it
+        has been said.
         """
         wake: set[str] = set()
         with self._journal.turn():
             if self._unrouted is None:
                 self._unrouted = self._journal.files.unsettled()
             self._unrouted |= set(changed)
+            self._unrouted -= set(routed)
             for id_ in sorted(self._unrouted):
                 row = self._journal.files.get(id_)
                 if row is not None:

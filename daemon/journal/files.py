@@ -15,8 +15,8 @@ from daemon.journal.rows import FILE_COLUMNS, FileRow
 
 _SELECT = f"SELECT {FILE_COLUMNS} FROM files"  # noqa: S608  a constant
 _MISSING = "INDEXED BY files_missing WHERE missing IS NOT NULL"  # SQLite would rather scan all for the order
-_NEW = """INSERT INTO files (uid, path, said_uid, size, mtime_ns, inode, ctime_ns, digest, seen, changed, dirty)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_NEW = """INSERT INTO files (uid, path, said_uid, size, mtime_ns, inode, ctime_ns, digest, seen, changed, dirty, route)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SEEN = """UPDATE files SET uid = ?, path = ?, said_uid = ?, size = ?, mtime_ns = ?, inode = ?, ctime_ns = ?,
 digest = ?, seen = ?, changed = ?, missing = NULL, problem = NULL, rev = rev + 1, dirty = 1 WHERE id = ?"""
 _NOTHING = encoding.dump_activity(Activity(uid="", view={}))
@@ -111,9 +111,18 @@ class Files:
             WHERE dirty AND path IS NOT NULL AND problem IS NULL GROUP BY route, verdict"""
         ).fetchall()
 
-    def add(self, uid: str, path: str | None, stamp: Stamp, digest: str, activity: Activity, now: float) -> int:  # noqa: PLR0913, PLR0917  one row
+    def add(  # noqa: PLR0913, PLR0917  one row
+        self,
+        uid: str,
+        path: str | None,
+        stamp: Stamp,
+        digest: str,
+        activity: Activity,
+        now: float,
+        route: str | None = None,
+    ) -> int:
         """A file that was not known. Returns its row."""
-        values = (uid, path, bool(activity.uid), *stamp, digest, encoding.dump_activity(activity), now, True)
+        values = (uid, path, bool(activity.uid), *stamp, digest, encoding.dump_activity(activity), now, True, route)
         return int(self._db.execute(_NEW, values).lastrowid or 0)
 
     def saw(self, row: FileRow, path: str, stamp: Stamp, digest: str, activity: Activity, now: float) -> None:  # noqa: PLR0913, PLR0917  one row
@@ -154,7 +163,7 @@ class Files:
 
     def reserve(self, uid: str, text: str, now: float) -> FileRow:
         """A row for a file that is about to be made; `text` is the encoded activity."""
-        values = (uid, None, True, None, None, None, None, "", text, now, False)
+        values = (uid, None, True, None, None, None, None, "", text, now, False, None)
         id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
         return FileRow(id_, uid, "", True, "", text, now, None, None, None, 0, None)  # noqa: FBT003  as it is read
 
@@ -188,7 +197,7 @@ class Files:
 
     def add_broken(self, path: str, stamp: Stamp, problem: str, now: float) -> int:
         """A file that could not be read at its first sight: nothing good is known of it."""
-        values = ("", path, False, *stamp, "", _NOTHING, now, False)
+        values = ("", path, False, *stamp, "", _NOTHING, now, False, None)
         id_ = int(self._db.execute(_NEW, values).lastrowid or 0)
         self._db.execute("UPDATE files SET problem = ? WHERE id = ?", (problem, id_))
         return id_
