@@ -16,8 +16,7 @@ LARGEST = 16 * 1024 * 1024  # bytes of one calendar object
 DEEPEST = 16  # components within components; RFC 5545 needs three
 FOLD_AT = 75  # octets
 
-_LINE = re.compile(rb"[^\r\n]*(?:(?:\r\n|\n|\r)[ \t][^\r\n]*)*(?:\r\n|\n|\r|\Z)")
-_NAME = re.compile(rb"[^;:\r\n]*")
+_LINE = re.compile(rb"(([^;:\r\n]*)[^\r\n]*(?:(?:\r\n|\n|\r)[ \t][^\r\n]*)*(?:\r\n|\n|\r|\Z))")  # the line, its name
 _FOLD = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
 _HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*')
 _BOM = b"\xef\xbb\xbf"
@@ -116,8 +115,8 @@ def parse(raw: bytes, path: str = "", largest: int = LARGEST) -> Component:
         raise Unreadable(f"it has more than {largest >> 20} MiB", code="too_large", path=path)
     open_ones = [Component(b"")]
     body = open_ones[0].body
-    for chunk in _LINE.findall(raw):
-        name = _NAME.match(chunk).group().upper()  # type: ignore[union-attr]  # it matches the empty string too
+    for chunk, written in _LINE.findall(raw):
+        name = written.upper()
         if name == b"BEGIN" or name == _BOM + b"BEGIN":
             component = Component(_component_name(chunk), chunk)
             body.append(component)
