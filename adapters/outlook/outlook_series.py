@@ -78,11 +78,18 @@ def steps_for_patch(series: Series, master: OutlookItem, after: View, patch: Pat
     gone = {local_day(start, series.master, owner) for start in series.master.deleted}
     new = frozenset(day for day in skipped - gone if index_of(recurrence, day) is not None)
     wanted = _by_day(patch)
-    exceptions = {
-        day: _inheriting(each, series.master, master) for day, each in exceptions_by_day(series, owner).items()
-    }
+    exceptions = exceptions_by_day(series, owner)
+
+    def fields(day: date, keys: Patch) -> Fields:
+        exception = exceptions.get(day)
+        if exception is None or body_text(exception.body) != body_text(series.master.body):
+            return instance_fields(after, day, keys, master, exception, owner)
+        return _with_body(
+            instance_fields(after, day, keys, master, replace(exception, body=master.body), owner), day, keys, master
+        )
+
     change = {
-        day: instance_fields(after, day, keys, master, exceptions.get(day), owner)
+        day: fields(day, keys)
         for day, keys in wanted.items()
         if day not in skipped and (day in exceptions or any(value is not None for value in keys.values()))
     }
@@ -148,10 +155,14 @@ def _on_instances(change: Mapping[date, Fields], recurrence: Recurrence, owner: 
     return dict(change)
 
 
-def _inheriting(exception: OutlookItem, before: OutlookItem, after: OutlookItem) -> OutlookItem:
-    """An exception once its series has changed: a body that was the series' own is the new one."""
-    inherited = body_text(exception.body) == body_text(before.body)
-    return replace(exception, body=after.body) if inherited else exception
+def _with_body(fields: Fields, day: date, keys: Patch, master: OutlookItem) -> Fields:
+    """The fields of an instance that said of itself what its series said, or said nothing: nobody can tell which.
+
+    So its body is written even where the series, as it is now, has the same.
+    """
+    if Key(Field.DESCRIPTION, day) not in keys or "Body" in fields:
+        return fields
+    return {**fields, "Body": master.body if body_text(master.body) else None}
 
 
 def _as_before(fields: Fields, exception: OutlookItem | None, keys: Patch) -> Fields:

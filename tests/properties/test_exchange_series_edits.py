@@ -83,6 +83,15 @@ def without_skipped(view):
     return {key: value for key, value in view.items() if key.instance not in skipped}
 
 
+def planned(meant, shown, patch):
+    """A patch as the planner makes it: an instance that spelt out what its series said is told with a change of that.
+
+    What an instance repeats of its series counts as inherited, so a store may let it go with the series.
+    """
+    repeated = {key: value for key, value in meant.items() if key.instance is not None and key not in shown}
+    return {key: value for key, value in repeated.items() if Key(key.field) in patch} | patch
+
+
 def differences(meant, shown):
     """What shows otherwise than meant, of the series and of each instance that is there."""
     skipped = meant.get(SKIP, frozenset())
@@ -115,13 +124,27 @@ def differences(meant, shown):
         ({Key(Field.DESCRIPTION): "one line", Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
     ]
 )
+@example(  # an instance that said what its series said, until that changed
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
+        ({Key(Field.DESCRIPTION): "one line"}, None),
+    ]
+)
+@example(  # an instance that said for itself what its series said, and goes along with it
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): None, Key(Field.DESCRIPTION): "two\n  lines"}, None),
+    ]
+)
 @given(st.lists(st.tuples(_patches, _cuts), min_size=1, max_size=4))
 def test_a_series_shows_what_was_meant_whatever_was_edited_and_wherever_it_was_cut_off(edits):
     with serving() as ews:
         store = exchange_account(ews).open("primary")
         [(_, made)] = store.write([Create("uid", "token", SERIES)])
-        meant = SERIES
-        for patch, cut in edits:
+        meant = shown = SERIES
+        for edit, cut in edits:
+            patch = planned(meant, shown, edit)
             if store.refuses(patched(meant, patch)):
                 continue
             ews.faults.clear()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from test_exchange_series_edits import SERIES, SKIP, _edited, _patches, differences, patched
+from test_exchange_series_edits import MONDAYS, SERIES, SKIP, _edited, _patches, differences, patched, planned
 
+from daemon.core.model import Field, Key
 from daemon.core.store import Create
 from tests.servers.graph_server import Trouble, serving
 from tests.servers.graph_worlds import graph_account
@@ -24,6 +25,21 @@ _cuts = st.one_of(
 
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(  # an instance that said what its series said, until that changed
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
+        ({Key(Field.DESCRIPTION): "one line"}, None),
+    ],
+    True,  # noqa: FBT003  as the strategies are given
+)
+@example(  # an instance that said for itself what its series said, and goes along with it
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): ""}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): None, Key(Field.DESCRIPTION): "two\n  lines"}, None),
+    ],
+    True,  # noqa: FBT003  as the strategies are given
+)
 @given(st.lists(st.tuples(_patches, _cuts), min_size=1, max_size=4), st.booleans())
 def test_a_series_shows_what_was_meant_whatever_was_edited_and_wherever_it_was_cut_off(edits, named):
     with serving() as graph:
@@ -31,8 +47,9 @@ def test_a_series_shows_what_was_meant_whatever_was_edited_and_wherever_it_was_c
         account = graph_account(graph)
         store = account.open("primary")
         [(_, made)] = store.write([Create("uid", "token", SERIES)])
-        meant = SERIES
-        for patch, cut in edits:
+        meant = shown = SERIES
+        for edit, cut in edits:
+            patch = planned(meant, shown, edit)
             if store.refuses(patched(meant, patch)):
                 continue
             now = seen(store, made.ref.id)
