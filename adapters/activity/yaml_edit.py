@@ -71,9 +71,14 @@ class Editor:
         if root.flow:
             self._add_in_flow(root, name, written)
             return
-        lines = block_entry(name, written, self.doc.column(root.entries[0][0].start), self.doc.newline)
+        lines = block_entry(name, written, self._indent(), self.doc.newline)
         ends = _DOCUMENT_END.search(self.doc.text, root.end)
         self._insert_lines(ends.start() if ends else len(self.doc.text), lines)
+
+    def _indent(self) -> int:
+        """How far the keys of the root stand in; its first one may be behind a `?`, or an odd end of a line."""
+        before = self.doc.text[: self.doc.root.start]
+        return len(before) - len(before.rstrip(" "))
 
     def remove(self, table: Table, names: Collection[str]) -> None:
         """Take keys out of a map. Removing all of them is the caller's affair: remove the map itself."""

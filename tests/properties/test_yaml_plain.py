@@ -113,3 +113,15 @@ def test_a_uid_that_is_added_changes_nothing_else_of_a_file(text: str) -> None:
         return
     after = activity_codec.read(named, zone="UTC", types=())
     assert (after.view, after.local, after.uid) == (before.view, before.local, UID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["? deal\n: x\nsubject: Bo\n", "\u2028subject: Bo\n", "  subject: Bo\n", "---\n? a\n: b\n? subject\n: Bo\n...\n"],
+)
+def test_a_uid_goes_in_however_oddly_the_first_key_stands(text: str) -> None:
+    named = activity_codec.patch(text.encode(), {}, zone="UTC", uid=UID)
+    assert activity_codec.read(named, zone="UTC", types=()).uid == UID
+    assert [line for line in named.decode().splitlines(keepends=True) if UID not in line] == text.splitlines(
+        keepends=True
+    )
