@@ -31,3 +31,15 @@ def unsealed_raw(sealed: bytes) -> bytes:
     if zlib.crc32(raw).to_bytes(4) != sealed[-4:]:
         raise JournalError("the journal is damaged: an event is not what was written")
     return raw
+
+
+def check_sealed(sealed: bytes) -> None:
+    """Whether a sealed text, as bytes, is what was written. Raises JournalError."""
+    if sealed[-9:] != b"#%08x" % zlib.crc32(memoryview(sealed)[:-9]):
+        raise JournalError("the journal is damaged: a row is not what was written")
+
+
+def check_sealed_raw(sealed: bytes) -> None:
+    """The same for sealed bytes. Raises JournalError."""
+    if sealed[-4:] != zlib.crc32(memoryview(sealed)[:-4]).to_bytes(4):
+        raise JournalError("the journal is damaged: an event is not what was written")
