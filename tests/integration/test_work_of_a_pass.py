@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.core.model import Field, Key
+from daemon.core.model import Field, Key, Timed
 from daemon.keepsake import Keepsake
 from tests.servers.world import World
 
 CALL = "subject: Call {number}\ntype: call\ndue_date: 2026-12-24\ndue_time: 10:30\nduration: 15m\n"
 FEW, MANY = 20, 200
+MOST = 10  # statements that the first download makes for each event
 _VALUES = re.compile(r"'[^']*'|\b[0-9.]+\b")
 Change = Callable[[World], object]
 
@@ -88,3 +90,23 @@ def test_a_small_pass_takes_as_much_of_the_journal_in_a_large_store_as_in_a_smal
     grown = {statement: (few[statement], steps) for statement, steps in many.items() if steps > few[statement] + FEW}
     assert few.total() > 100, "nothing was counted"
     assert grown == {}
+
+
+def statements_of_a_first_download(root: Path, count: int) -> int:
+    """How many statements the journal is given while files are made for so many events."""
+    world = World(root)
+    for number in range(count):
+        when = Timed(datetime(2026, 12, 24, 10, 30), "Europe/Helsinki", timedelta(minutes=15))
+        world.calendars["work"].put(f"event-{number}", {Key(Field.SUBJECT): f"Call {number}", Key(Field.WHEN): when})
+    begun: list[str] = []
+    world.journal._db.set_trace_callback(begun.append)
+    world.pass_()
+    world.journal._db.set_trace_callback(None)
+    assert len(world.files()) == count
+    return len(begun)
+
+
+def test_a_first_download_makes_few_statements_for_each_event(tmp_path: Path) -> None:
+    few, many = (statements_of_a_first_download(tmp_path / str(count), count) for count in (FEW, MANY))
+    each = (many - few) / (MANY - FEW)
+    assert 1 < each <= MOST
