@@ -97,6 +97,8 @@ class Engine:
             found = self.eyes.look(places, full=full)
             now = self.clock.now().timestamp()
             with self.journal.turn():
+                if places is None:
+                    self.journal.go_by(now)
                 self.journal.files.take_due(now)
                 if places is None:
                     self._try_held_files()
