@@ -8,7 +8,19 @@ from daemon.core import verdicts
 from daemon.core.deletions import edited
 from daemon.core.merge import advance
 from daemon.core.model import Base, Key, Pair, View
-from daemon.core.plan import Agree, Decision, DeleteEvent, Link, Side, Step, Unlink, UpdateFile, blank_or
+from daemon.core.plan import (
+    Agree,
+    Decision,
+    DeleteEvent,
+    Link,
+    Side,
+    State,
+    Step,
+    Unlink,
+    UpdateFile,
+    Verdict,
+    blank_or,
+)
 from daemon.core.policy import Direction, GuestMail
 from daemon.core.situation import EventNow, FileNow, Situation, others, without_us
 from daemon.core.together import both_there
@@ -20,6 +32,10 @@ BACK = "it moves back"  # why an event leads again that was to be deleted
 STOOD = "its event stands in another calendar"  # why an event is linked again in the calendar that its file leaves
 _MOVING = verdicts.waiting(MOVING, "It moves to another calendar.")
 _MOVED = verdicts.waiting(MOVING, "It moved to another calendar.")
+_LEFT_OFF = replace(
+    verdicts.SYNC_OFF,
+    reason=f"{verdicts.SYNC_OFF.reason} It moved to another calendar; its old event is taken out once it is synced.",
+)
 
 
 def leaves(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -37,8 +53,22 @@ def left(base: Base, file: FileNow, event: EventNow, situation: Situation) -> De
     people, can = others(event.activity.guests, situation.own), situation.capabilities
     silent = can.silences_added and set(people) <= event.activity.unmailed
     if people and not (can.suppresses_mail or silent):
-        return replace(carried, verdict=verdicts.GUESTS_NEVER)
+        return replace(carried, verdict=_stays(situation.route.name))
     return Decision(_MOVED, (DeleteEvent(MOVED),), elsewhere=True, then=verdicts.SYNCED)
+
+
+def _stays(old: str) -> Verdict:
+    return Verdict(
+        State.READ_ONLY,
+        verdicts.MOVE_MAILS.code,
+        f"It moved to another calendar. Its old event in `{old}` has guests since; taking that out would mail them.",
+        f"Delete the old event in `{old}` yourself, or write `calendar: {old}` into the file to have it there again.",
+    )
+
+
+def rests() -> Decision:
+    """Its user stopped the sync before its old event was taken out: that is still known as such."""
+    return Decision(_LEFT_OFF)
 
 
 def comes_back(base: Base, event: EventNow) -> Decision:
@@ -70,7 +100,8 @@ def _carried(base: Base, file: FileNow, event: EventNow, situation: Situation) -
     taken = update.agrees if update else {}
     now = advance(base, {**agrees, **taken})
     agrees |= {key: pair for key, pair in _weighed(now, event.activity.view).items() if key not in open_keys}
-    steps: list[Step] = [Agree({key: pair for key, pair in agrees.items() if key not in taken})] if agrees else []
+    news = {key: pair for key, pair in agrees.items() if key not in taken and pair != base.pair(key)}
+    steps: list[Step] = [Agree(news)] if news else []
     steps += [update] if update else []
     stuck = merged.verdict if open_keys & _edited_keys(now, event.activity.view) or clashes else None
     return Decision(stuck or _MOVING, tuple(steps), merged.clashes, again=update is not None, elsewhere=True)

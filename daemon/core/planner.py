@@ -45,7 +45,8 @@ def plan_link(base: Base, file: FileNow, event: EventNow, situation: Situation) 
     if event.left and (event.gone or (file.is_there and file.choice.route == situation.route.name)):
         return moving.comes_back(base, event)
     if not file.activity.local.sync and file.is_there:
-        return Decision(verdicts.SYNC_OFF, (Unlink("sync: false", tombstone=False, remember=_remembers(situation)),))
+        off = Unlink("sync: false", tombstone=False, remember=_remembers(situation))
+        return moving.rests() if event.left else Decision(verdicts.SYNC_OFF, (off,))
     here = file.is_there and when_of(file.activity.view) is not None
     if file.is_there and not event.gone and (changed := recast(base, file, event, situation)) is not None:
         return changed

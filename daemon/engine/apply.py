@@ -16,12 +16,13 @@ from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import StoreError
 from daemon.core.model import Activity, Base, Local
-from daemon.core.moving import BACK, MOVING, STOOD
+from daemon.core.moving import MOVING, STOOD
 from daemon.core.plan import Agree, Decision, Link, Side, State, Step, Unlink, Verdict
 from daemon.core.planner import HEIR
 from daemon.core.store import Create, Folder, Outcome, Remove, Store, Write
 from daemon.engine.begun import Begun
 from daemon.engine.jobs import EVENT_STEPS, FILE_STEPS, Job, JobMaker
+from daemon.engine.leading import Links, links
 from daemon.engine.outcomes import Applied, Outcomes
 from daemon.engine.record import Recorder
 from daemon.engine.unit import Unit
@@ -60,6 +61,10 @@ class Applier:
     @property
     def _record(self) -> Recorder:
         return Recorder(self.route, self.journal, self.clock)
+
+    @property
+    def _links(self) -> Links:
+        return Links(self.route, self.journal, self.result)
 
     @property
     def _jobs(self) -> JobMaker:
@@ -139,7 +144,7 @@ class Applier:
             case Link() if unit.decision.verdict is verdicts.WATCHED and self._is_linked(event.id):
                 pass  # another calendar's pass has linked it meanwhile
             case Link() if file is not None:
-                self._lead(unit.decision, event.id, file.id)
+                self._links.lead(unit.decision, event, file.id)
                 role = "watched" if unit.decision.verdict is verdicts.WATCHED else "primary"
                 self.journal.events.link(event.id, file.id, Base(step.agrees, step.overlay), role=role)
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
@@ -156,14 +161,6 @@ class Applier:
             case _:
                 pass
 
-    def _lead(self, decision: Decision, event: int, file: int) -> None:
-        """A link that is not only watched leads from now on."""
-        for other in self.journal.events.of_file(file):
-            if decision.verdict is not verdicts.WATCHED and other.role == "primary" and other.id != event:
-                ours = other.origin == "file" and _links(decision, BACK)  # the copy that our move made goes again
-                self.journal.events.demote(other.id, "moved" if ours else "watched")
-                self.result.touched.add(other.route)
-
     def _is_linked(self, event: int) -> bool:
         fresh = self.journal.events.get(event)
         return fresh is not None and fresh.file is not None
@@ -174,6 +171,7 @@ class Applier:
             self.journal.conflicts.carried_out(unit.file.id, self.route)
             if not unit.decision.elsewhere:  # else the calendar in which it belongs settles it
                 self.journal.files.settle(unit.file.id, unit.file.rev, verdict)
+                self._links.recall(unit)
             elif verdict is not None:
                 self.journal.files.judge(unit.file.id, verdict)
             if unit.decision.not_before is None:
@@ -286,11 +284,7 @@ class Applier:
 
 
 def _is_heir(decision: Decision) -> bool:
-    return _links(decision, HEIR) or _links(decision, STOOD)
-
-
-def _links(decision: Decision, reason: str) -> bool:
-    return any(isinstance(step, Link) and step.reason == reason for step in decision.steps)
+    return links(decision, HEIR) or links(decision, STOOD)
 
 
 def _close(outcomes: Iterator[tuple[Write, Outcome]]) -> None:

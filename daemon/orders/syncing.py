@@ -49,12 +49,15 @@ def _named(app: App, names: Sequence[Json]) -> list[str]:
 
 
 def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, full: bool = False) -> dict[str, Synced]:
-    """Look at the folder and pass over these routes until nothing is due soon. Raises the folder's error."""
+    """Look at the folder and pass over these routes until nothing is due soon. Raises the folder's error.
+
+    What they have for other calendars (a move has two halves) is done there too.
+    """
     if app.syncer is not None:
         progress(Progress("syncing"))
         return dict(app.syncer(routes, full))
     results: dict[str, Synced] = {}
-    poll = True
+    routes, poll = list(routes), True
     for _round in range(_ROUNDS):
         looked = app.engine.look(None, full=full)
         if looked.error is not None:
@@ -64,7 +67,8 @@ def sync_routes(app: App, routes: Collection[str], progress: ProgressSink, *, fu
             results[route] = _added(results.get(route), app.engine.sync(route, poll=poll))
         full = poll = False
         moments = [looked.again, *(result.again for result in results.values())]
-        if any(result.wake for result in results.values()):
+        if woken := frozenset[str]().union(*(result.wake for result in results.values())):
+            routes += [name for name in app.config.routes if name in woken and name not in routes]
             results = {name: _rested(result) for name, result in results.items()}
             continue
         due = min((moment for moment in moments if moment is not None), default=None)

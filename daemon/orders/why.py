@@ -54,7 +54,8 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     with app.journal.turn():
         row = app.journal.files.by_path(path)
         links = app.journal.events.of_file(row.id) if row else []
-    calendar = next((link.route for link in links), row.route if row else None)
+    leading = next((link for link in links if link.role == "primary"), next(iter(links), None))
+    calendar = leading.route if leading else row.route if row else None
     verdict = _despite_trouble(app, calendar, _why(app, path, row))
     data: dict[str, Json] = {
         "file": path,
