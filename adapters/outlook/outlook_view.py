@@ -16,7 +16,7 @@ from adapters.outlook.html_text import plain, text_of
 from adapters.outlook.outlook_extra import Extra, extra_of, instance_extra, with_extra
 from adapters.outlook.outlook_item import Attendee, Body, OutlookItem, Series
 from adapters.outlook.outlook_properties import UID
-from adapters.outlook.recurrence_codec import recurrence_of, rule_of
+from adapters.outlook.recurrence_codec import instances, recurrence_of, rule_of
 from adapters.outlook.recurrence_pattern import EWS, Limits, Recurrence
 from adapters.outlook.windows_zones import iana_zone, same_zone, windows_zone
 from daemon.core.errors import Unreadable
@@ -145,6 +145,20 @@ def when_of_item(item: OutlookItem, owner: Owner) -> When:
     return Timed(wall, zone, item.end - item.start)
 
 
+def _from_first(when: When, recurrence: Recurrence | None) -> When:
+    """The span of a series' first instance: its pattern may begin after the start that its service keeps.
+
+    In the services only the pattern's days are instances; in iCalendar the start is one, whatever the rule.
+    """
+    begins = when.start.date() if isinstance(when, Timed) else when.first
+    if recurrence is None or recurrence.first != begins:  # days of another zone say nothing of this one's
+        return when
+    first = next(instances(recurrence), begins)
+    if isinstance(when, AllDay):
+        return replace(when, first=first)
+    return replace(when, start=datetime.combine(first, when.start.time()))
+
+
 def local_day(moment: datetime, item: OutlookItem, owner: Owner) -> date:
     """The day of a series on which this instance begins."""
     if item.all_day:
@@ -174,7 +188,7 @@ def _midnight(moment: datetime, item: OutlookItem, owner: Owner) -> date:
 
 def _said(item: OutlookItem, owner: Owner) -> Iterator[tuple[Field, Value | None]]:
     extra = extra_of(item)
-    when = when_of_item(item, owner)
+    when = _from_first(when_of_item(item, owner), item.recurrence)
     kind, rest = _type(item, extra)
     yield Field.SUBJECT, item.subject
     yield Field.TYPE, kind

@@ -81,6 +81,9 @@ class ExchangeHand:
         handle.cancelled = True
         self.box.bump(handle)
 
+    def call_off(self, handle: Item, day: date) -> None:
+        self.box.update_occurrence(handle, self._original(handle, day), [], _NONE).cancelled = True
+
     def meet(self, handle: Item, url: str) -> None:
         handle.join_url = url
         self.box.bump(handle)
@@ -134,7 +137,10 @@ class ExchangeHand:
             for original, one in item.exceptions.items()
         }
         skipped = frozenset(start.astimezone(item.zone).date() for start in item.deleted)
-        return Told(uid, _body(item), item.organizer, item.cancelled, skipped, instances, item.join_url)
+        off = frozenset(
+            original.astimezone(item.zone).date() for original, one in item.exceptions.items() if one.cancelled
+        )
+        return Told(uid, _body(item), item.organizer, item.cancelled, skipped, instances, item.join_url, off)
 
 
 @contextmanager

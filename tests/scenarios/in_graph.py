@@ -75,6 +75,12 @@ class GraphHand:
         handle.owned["isCancelled"] = True
         self.box.bump(handle)
 
+    def call_off(self, handle: Event, day: date) -> None:
+        one = self._instance(handle, day)
+        with self._unheard():
+            self.box.update(one, {})
+        one.owned["isCancelled"] = True
+
     def meet(self, handle: Event, url: str) -> None:
         handle.owned["onlineMeeting"] = {"joinUrl": url}
         self.box.bump(handle)
@@ -142,7 +148,8 @@ def _told(event: Event, uid: str) -> Told:
     organizer = owned["organizer"]["emailAddress"]["address"]
     skipped = frozenset(event.cancelled)
     join = (owned["onlineMeeting"] or {}).get("joinUrl", "")
-    return Told(uid, _body(event), organizer, owned["isCancelled"], skipped, instances, join)
+    off = frozenset(day for day, one in event.exceptions.items() if one.owned["isCancelled"])
+    return Told(uid, _body(event), organizer, owned["isCancelled"], skipped, instances, join, off)
 
 
 def _body(event: Event, *, whole: bool = True) -> Json:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
+
+from dateutil.rrule import rrulestr
 
 from tests.scenarios.scenario import Scenario
 
@@ -20,6 +23,8 @@ _OF_EVENTS = {
     "an event's times stand in a zone": r"^DTSTART:\d{8}T\d{6}$",
     "an event has no status but that it is cancelled": r"^STATUS:(?!CANCELLED)",
 }
+# What no pattern of one line says: an exception is one of the occurrences that a pattern has.
+_BESIDE = "an exception stands on an occurrence of its pattern"
 # What a file says that is to be read back as it is.
 _OF_FILES = {"an event has one reminder": r"reminders: \[[^],]*,"}
 
@@ -33,7 +38,17 @@ def left_out(scenario: Scenario, service: str) -> str:
             for reason, pattern in rules.items():
                 if re.search(pattern, text, re.MULTILINE):
                     return reason
-    return ""
+    return _BESIDE if any(map(_has_override_behind_the_end, _events(scenario))) else ""
+
+
+def _has_override_behind_the_end(text: str) -> bool:
+    rule = re.search(r"^RRULE:(.*COUNT.*)$", text, re.MULTILINE)
+    start = re.search(r"^DTSTART[^:]*:(\d{8})", text, re.MULTILINE)
+    overrides = re.findall(r"^RECURRENCE-ID[^:]*:(\d{8})", text, re.MULTILINE)
+    if rule is None or start is None or not overrides:
+        return False
+    days = rrulestr(rule[1], dtstart=datetime.fromisoformat(start[1]))
+    return datetime.fromisoformat(max(overrides)) > max(days)
 
 
 def _events(scenario: Scenario) -> Iterator[str]:

@@ -62,6 +62,9 @@ class Hand(Protocol):
     def cancel(self, handle: Any) -> None:
         """Its organiser has cancelled it."""
 
+    def call_off(self, handle: Any, day: date) -> None:
+        """Its organiser has cancelled an instance."""
+
     def meet(self, handle: Any, url: str) -> None:
         """Make an online meeting of it."""
 
@@ -134,6 +137,8 @@ class OutlookCalendar:
                 self.hand.set_instance(handle, day, own)
         for day in after.skipped - before.skipped:
             self.hand.skip(handle, day)
+        for day in after.called_off - before.called_off:
+            self.hand.call_off(handle, day)
         if after.cancelled and not before.cancelled:
             self.hand.cancel(handle)
         if after.join != before.join:

@@ -39,6 +39,7 @@ class Told:
     skipped: frozenset[date] = frozenset()
     instances: Mapping[date, Json] = field(default_factory=dict)
     join: str = ""  # the online meeting's address
+    called_off: frozenset[date] = frozenset()  # instances that the organiser has cancelled
 
 
 @dataclass
@@ -64,6 +65,9 @@ class Words:
             frozenset(datetime.strptime(day, "%Y%m%d").date() for day in skipped),  # noqa: DTZ007  a day alone
             {_original(lines): self._body(lines, organizer, recurs=False) for lines in rest},
             next((value for name, _, value in master if name == "URL"), ""),
+            frozenset(
+                _original(lines) for lines in rest if any(line[::2] == ("STATUS", "CANCELLED") for line in lines)
+            ),
         )
 
     def _body(self, lines: Sequence[tuple[str, str, str]], organizer: str, *, recurs: bool) -> Json:
@@ -130,7 +134,8 @@ class Words:
     def text(self, told: Told, kept: Mapping[str, str], extra: Mapping[str, str]) -> str:
         """The calendar object; `kept`: properties of programs, by name; `extra`: what Datebook keeps beside."""
         lines = [f"X-KEPT-{name}:{value}" for name, value in sorted(kept.items()) if not name.startswith("X-")]
-        master = [*self._event(told, told.body, extra), *lines]
+        status = "CANCELLED" if told.cancelled else extra.get("status", "").upper()
+        master = [*self._event(told, told.body, extra, status), *lines]
         zone = told.body["start"]["timeZone"]
         clock = told.body["start"]["dateTime"][10:]
         whole = told.body["isAllDay"]
@@ -138,15 +143,15 @@ class Words:
         events = [master]
         for day, body in sorted(told.instances.items()):
             at = self._moment("RECURRENCE-ID", f"{day}{clock}", zone, whole=whole)
-            events.append([at, *self._event(told, body, {})])
+            gone = told.cancelled or day in told.called_off
+            events.append([at, *self._event(told, body, {}, "CANCELLED" if gone else "")])
         texts = ["\n".join(["BEGIN:VEVENT", f"UID:{told.uid}", *event, "END:VEVENT", ""]) for event in events]
         return f"BEGIN:VCALENDAR\n{''.join(texts)}END:VCALENDAR\n"
 
-    def _event(self, told: Told, body: Json, extra: Mapping[str, str]) -> Iterator[str]:
+    def _event(self, told: Told, body: Json, extra: Mapping[str, str], status: str) -> Iterator[str]:
         whole = body["isAllDay"]
         for name, key in (("DTSTART", "start"), ("DTEND", "end")):
             yield self._moment(name, body[key]["dateTime"], body[key]["timeZone"], whole=whole)
-        status = "CANCELLED" if told.cancelled else extra.get("status", "").upper()
         texts = {
             "SUMMARY": _escaped(body["subject"]),
             "LOCATION": _escaped(body["location"]["displayName"]),
@@ -242,9 +247,14 @@ def _recurrence(rule: str, start: Json) -> Json:
     if "COUNT" in said:
         limits |= {"type": "numbered", "numberOfOccurrences": int(said["COUNT"])}
     if "UNTIL" in said:
-        until = datetime.strptime(said["UNTIL"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        limits |= {"type": "endDate", "endDate": wall(until, start["timeZone"])[:10]}
+        limits |= {"type": "endDate", "endDate": _last_day(said["UNTIL"], start["timeZone"])}
     return {"pattern": pattern, "range": limits}
+
+
+def _last_day(until: str, zone: str) -> str:
+    if "T" not in until:
+        return date.fromisoformat(until).isoformat()
+    return wall(datetime.strptime(until, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), zone)[:10]
 
 
 def _rule(body: Json) -> str:

@@ -159,8 +159,9 @@ class Mailbox:
         own = exception or self._exception(master, original)
         fields |= {name: deepcopy(value) for name, value in own.fields.items()}
         properties = dict(own.properties if exception is not None else master.properties)
+        cancelled = own.cancelled or master.cancelled
         return Item(
-            own.id, master.folder, fields, properties, own.created, own.modified, own.key, organizer=master.organizer
+            own.id, master.folder, fields, properties, own.created, own.modified, own.key, cancelled, master.organizer
         )
 
     def occurrence(self, item_id: str) -> tuple[Item, datetime] | None:

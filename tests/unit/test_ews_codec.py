@@ -1,5 +1,6 @@
 """Each field of an activity as Exchange holds it: there and back, and what Exchange says by itself."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import product
 
@@ -12,6 +13,7 @@ from adapters.outlook.outlook_fields import Unheld
 from adapters.outlook.outlook_item import Attendee, Body, Mailbox, Zone
 from adapters.outlook.outlook_properties import EXTRA, TOKEN, UID
 from adapters.outlook.outlook_view import Owner, item_view
+from adapters.outlook.recurrence_pattern import Kind, Pattern, Recurrence
 from adapters.outlook.windows_zones import iana_zone, windows_zone
 from daemon.core.errors import Unreadable
 from daemon.core.fields import equal, normal
@@ -280,6 +282,28 @@ def test_the_first_day_of_a_series_is_the_same_with_any_offset_and_with_none(bar
 
 
 # --- series
+
+
+WEDNESDAYS = Pattern(Kind.WEEKLY, days=("WE",), first_day="MO")
+
+
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [
+        (NINE, replace(NINE, start=datetime(2026, 12, 2, 9, 0))),
+        (AllDay(date(2026, 11, 30), 2), AllDay(date(2026, 12, 2), 2)),
+    ],
+)
+def test_a_series_whose_pattern_begins_after_the_start_begins_with_its_first_instance(start, first):
+    recurrence = Recurrence(WEDNESDAYS, date(2026, 11, 30), count=4)
+    view = shown(kept(created({WHEN: start}) | {"Recurrence": recurrence})).view
+    assert view[WHEN] == first
+    assert equal(REPEAT, view[REPEAT], "FREQ=WEEKLY;BYDAY=WE;COUNT=4")
+
+
+def test_a_series_whose_days_are_those_of_another_zone_keeps_its_start():
+    recurrence = Recurrence(WEDNESDAYS, date(2026, 12, 1), count=4)
+    assert shown(kept(created({}) | {"Recurrence": recurrence})).view[WHEN] == NINE
 
 
 WEEKLY = {REPEAT: "FREQ=WEEKLY;BYDAY=MO;COUNT=10", Key(Field.LOCATION): "Room 5"}
