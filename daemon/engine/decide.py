@@ -21,8 +21,8 @@ from daemon.core.plan import (
 )
 from daemon.core.policy import Backlog, Route
 from daemon.core.situation import EventNow, FileNow, Situation
+from daemon.engine.belonging import Router, homes
 from daemon.engine.elsewhere import Elsewhere
-from daemon.engine.look import Router, homes
 from daemon.engine.unit import Unit, Unsayable
 from daemon.journal import Journal, encoding
 from daemon.journal.files import load_verdict
@@ -103,7 +103,8 @@ class Decider:
         if event is not None:
             return self._linked(file, event)
         now = self._file_now(file, links)
-        leading = next((link for link in links if link.role == "primary" and not link.gone), None)
+        there = [link for link in links if link.role != "watched" and not link.gone]
+        leading = max(there, key=lambda link: link.role == "primary", default=None)  # or what it is leaving still
         if now.choice.route != name or self._elsewhere.would_mail(links) or self._waits(file, leading):
             return None
         if file.uid and (meeting := self._same_uid(file.uid)) is not None:
@@ -117,7 +118,8 @@ class Decider:
             return Unit(file, stood if left.steps else None, left)
         like = self._elsewhere.like(file, leading)
         reason = f"{ARRIVES}{leading.route}" if leading else "a new file"
-        made = planner.plan_file(now, self._tombstone(file), self.situation, like, reason)
+        grave = self._tombstone(file) if leading is None else None  # it is not gone while it is moving
+        made = planner.plan_file(now, grave, self.situation, like, reason)
         return Unit(file, None, self._unless_quarantined("file", file.id, file.rev, made))
 
     @property
@@ -252,7 +254,10 @@ class Decider:
         approved = self.journal.holds.approved()
         free = [unit for unit in units if unit.signature not in approved and unit.decision.hold is not Hold.TAKEN_BACK]
         order, recent = self.situation.route.brake, self._recent()
-        linked = self.journal.events.count(self.situation.route.name) if may_stop(len(free), order, recent) else 0
+        linked = 0
+        if may_stop(len(free), order, recent):
+            linked = self.journal.events.count(self.situation.route.name)
+            recent = replace(recent, edits={side: self._others_edited(side, free) for side in Side})
         held = brake([unit.decision for unit in free], order=order, linked=linked, recent=recent)
         braked = {id(unit): why for unit, why in zip(free, held, strict=True) if why is not None}
         return [_stopped(unit, why) if (why := braked.get(id(unit))) else _released(unit, approved) for unit in units]
@@ -265,6 +270,12 @@ class Decider:
             deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},
             edits={side: count(name, side.value, ("update",), since) for side in Side},
         )
+
+    def _others_edited(self, side: Side, units: Sequence[Unit]) -> int:
+        """How many other items than these were rewritten within the hour: one that is saved all the time is one."""
+        mine = {unit.file.id for unit in units if unit.file is not None and edits(unit.decision) is side}
+        since = (self.situation.now - _HOUR).timestamp()
+        return len(self.journal.history.edited(self.situation.route.name, side.value, since) - mine)
 
 
 def _released(unit: Unit, approved: dict[str, bool]) -> Unit:

@@ -77,6 +77,15 @@ class History:
         )
         return int(row.fetchone()[0])
 
+    def edited(self, route: str, side: str, since: float) -> set[int | None]:
+        """The files of which a side was rewritten since then without its user's word, however often."""
+        rows = self._db.execute(
+            """SELECT DISTINCT file FROM history
+            WHERE at > ? AND route = ? AND side = ? AND action = 'update' AND NOT approved""",
+            (since, route, side),
+        )
+        return {row[0] for row in rows}
+
     def repeats(self, file: int, side: str, after: str, since: float) -> int:
         """How often the same keys were set to the same values on a side since then: ping-pong."""
         row = self._db.execute(
