@@ -30,7 +30,7 @@ from daemon.core.routing import Choice, route_for
 from daemon.core.store import Marker
 from daemon.core.times import zone_of
 from daemon.engine import Engine, Surroundings
-from daemon.engine.look import Router
+from daemon.engine.belonging import Router
 from daemon.engine.unit import Unit
 from daemon.journal import Journal
 from daemon.keepsake import REBUILDING, Keepsake, recover

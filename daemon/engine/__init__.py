@@ -21,9 +21,10 @@ from daemon.core.situation import Situation
 from daemon.core.store import Folder, Seen, Store
 from daemon.core.verdicts import HELD_BY_EDITOR
 from daemon.engine.apply import Applier
+from daemon.engine.belonging import Router
 from daemon.engine.decide import Decider, concerns_the_guard
 from daemon.engine.holds import keep_holds
-from daemon.engine.look import FolderEyes, Router
+from daemon.engine.look import FolderEyes
 from daemon.engine.outcomes import Applied
 from daemon.engine.poll import Poll
 from daemon.engine.recasting import Closet, Recaster

@@ -7,7 +7,7 @@ What can't be looked at is never taken for missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -15,14 +15,12 @@ from daemon.clock import Clock
 from daemon.core import verdicts
 from daemon.core.errors import Unreadable
 from daemon.core.model import Activity
-from daemon.core.plan import Verdict
-from daemon.core.routing import Choice
 from daemon.core.store import Failed, Folder, Gone, Look, Reading, Seen, Stamp
+from daemon.engine.belonging import Belonging, Router
 from daemon.engine.identity import Registrar, Unsure
 from daemon.journal import Journal
-from daemon.journal.rows import EventRow, FileRow, LinkRow
+from daemon.journal.rows import FileRow
 
-Router = Callable[[Activity, str | None, str | None], Choice]  # with the routes that `homes` tells
 LOOKED = "looked"  # set once the whole folder has been read
 _UNSEEN = Stamp(0, 0, 0, 0)  # of a file that was made and not looked at yet
 _AT_ONCE = 500  # files in one transaction
@@ -57,7 +55,7 @@ class FolderEyes:
         self._known: dict[str, Stamp] | None = None
         self._made: set[str] = set()
         self._watched = False  # whether the last look was at places that were just written
-        self._unrouted: set[int] | None = None  # files of which it has not been said where they belong
+        self._belonging = Belonging(journal, router, lambda path: self._stamps().pop(path, None))
         self.problems: dict[str, Unreadable] = {}
 
     def look(self, places: Collection[str] | None, *, full: bool) -> Found:
@@ -69,8 +67,7 @@ class FolderEyes:
             self._known = None  # what was noted in vain is read again
             raise
         finally:
-            if self._unrouted is not None:
-                self._unrouted |= found.changed - found.routed
+            self._belonging.note(found.changed - found.routed)
         return found
 
     def _look(self, found: Found, places: Collection[str] | None, *, full: bool) -> None:
@@ -253,47 +250,7 @@ class FolderEyes:
         After a look that was cut short, those that it had changed are among them. Of those that are `routed` it
         has been said.
         """
-        wake: set[str] = set()
-        with self._journal.turn():
-            if self._unrouted is None:
-                self._unrouted = self._journal.files.unsettled()
-            self._unrouted |= set(changed)
-            self._unrouted -= set(routed)
-            for id_ in sorted(self._unrouted):
-                row = self._journal.files.get(id_)
-                if row is not None:
-                    wake |= self._choose(row)
-        self._unrouted.clear()
-        return frozenset(wake)
-
-    def _choose(self, row: FileRow) -> set[str]:
-        links = self._journal.events.links(row.id)
-        choice = self._router(row.activity, *homes(links))
-        self._journal.files.belong(row.id, choice.route)
-        wake = {link.route for link in links}
-        if choice.route is not None:
-            wake.add(choice.route)
-        if not wake:
-            self._settle_here(row, choice.verdict)
-        return wake
-
-    def _settle_here(self, row: FileRow, verdict: Verdict | None) -> None:
-        """It is in no calendar and goes to none."""
-        if row.missing is not None:
-            self._journal.files.forget(row.id)
-            self._stamps().pop(row.path, None)
-            return
-        if verdict is not None and row.problem is None:
-            self._journal.files.judge(row.id, verdict)
-        self._journal.files.settle(row.id, row.rev)
-
-
-def homes(links: Iterable[EventRow | LinkRow]) -> tuple[str | None, str | None]:
-    """The route that an activity came from, or the one that it went out to; of one that is linked nowhere, neither."""
-    leading = next((link for link in links if link.role == "primary"), None)
-    if leading is None:
-        return None, None
-    return (leading.route, None) if leading.origin == "calendar" else (None, leading.route)
+        return self._belonging.say(changed, routed)
 
 
 def _lost(known: Mapping[str, Stamp], seen: Look, news: Iterable[str]) -> list[str]:
