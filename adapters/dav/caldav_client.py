@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ from adapters.net.signing import Auth, basic_auth, bearer_auth
 from adapters.net.transport import Response, Session
 
 _UNAUTHORIZED = 401
+_ERRORS = 400
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class _Wire:
     ) -> _Head:
         response = self._session.request(method, url, data, headers, auth)
         self._answers.last = response
-        return _Head(response.status, response.headers, response.url, response.reason)
+        headers = response.headers if response.status >= _ERRORS else _NO_HEADERS  # it would copy and log them
+        return _Head(response.status, headers, response.url, response.reason)
 
     def last(self) -> Response:
         response: Response = self._answers.last

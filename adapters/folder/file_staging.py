@@ -51,12 +51,12 @@ _ROUNDS = 5
 _TRIES = 10_000
 
 
-@lru_cache(maxsize=1024)
 def paper(token: str, kind: str) -> str:
     """The name of one paper of a write."""
     return f"{_stem(token)}.{kind}"
 
 
+@lru_cache(maxsize=1024)
 def _stem(token: str) -> str:
     return token if _TOKEN.fullmatch(token) else digest(token.encode(errors="surrogatepass"))
 
