@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.core.fields import DEFAULT_TYPE
 from daemon.core.model import Activity, Field, text_of, when_of
@@ -78,7 +78,24 @@ def route_for(  # noqa: PLR0913  the activity and everything around it, by name
         if not by_name[stands_on].sends:
             return Choice(stands_on)  # what is linked stays linked whatever the direction, which says who may write
         routes = (by_name[stands_on],)
-    return _first(activity, routes, users, _address(local.owner or owner), _address(owner))
+    choice = _first(activity, routes, users, _address(local.owner or owner), _address(owner))
+    return _left(choice, stands_on) if choice.verdict is not None and stands_on in by_name else choice
+
+
+def _left(choice: Choice, calendar: str) -> Choice:
+    """It fits no more where its event stands: it is unlinked there and never moves by itself."""
+    verdict = choice.verdict
+    if verdict is None or verdict.code not in _UNFIT:
+        return choice
+    reason = f"Its event stands in `{calendar}`, {_UNFIT[verdict.code]}. The event stays there, and is not synced."
+    return Choice(None, replace(verdict, reason=reason, cure=_UNFIT_CURE.format(calendar)))
+
+
+_UNFIT = {
+    "type_not_sent": "which does not take activities of this type any more (send)",
+    "other_owner": "the account of which is not its owner's any more",
+}
+_UNFIT_CURE = "Write `calendar: {}` into the file to keep them in step all the same, or the name of another to move it."
 
 
 def _named(name: str, by_name: Mapping[str, Route]) -> Choice:

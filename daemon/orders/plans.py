@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import tzinfo
 
 from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
 from daemon.core.errors import UsageError
-from daemon.core.moving import MOVED, MOVING
-from daemon.core.plan import DeleteEvent, Hold, State, Unlink
+from daemon.core.moving import ARRIVES, MOVED, MOVING
+from daemon.core.plan import CreateEvent, DeleteEvent, Hold, State, Unlink
 from daemon.engine.holds import hold_id, keep_holds
 from daemon.engine.report import plan_rows
 from daemon.engine.unit import Unit
@@ -29,12 +29,14 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     actions: list[Json] = []
     held: list[Json] = []
     stuck: set[str] = set()
+    found: dict[str, list[Unit]] = {}
     for number, route in enumerate(app.config.routes):
         progress(Progress(f"reading {route}", number, len(app.config.routes)))
-        units = app.engine.plan(route)
+        found[route] = app.engine.plan(route)
+    for route, units in _whole_moves(found).items():
         keep_holds(app.journal, route, units, app.clock.now())
         going = [unit for unit in units if unit.decision.hold is None and not unit.is_in_grace]
-        actions += plan_rows(route, [_with_its_end(unit) for unit in going])  # type: ignore[arg-type]  # rows are JSON
+        actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
         actions += _later(route, app.engine.later(route), app.shown_zone)
         held += _held(route, units)
         stuck |= {unit.file.path for unit in units if unit.file and unit.decision.verdict.state in _STUCK}
@@ -46,13 +48,39 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
 _STUCK = frozenset({State.BLOCKED, State.READ_ONLY})
 
 
-def _with_its_end(unit: Unit) -> Unit:
+def _whole_moves(found: Mapping[str, list[Unit]]) -> dict[str, list[Unit]]:
+    """The two halves of each move as far as they go: what one of them waits for keeps the other one too."""
+    units = [unit for each in found.values() for unit in each]
+    waiting = {unit.file.id for unit in units if unit.file and _leaves(unit) and not _goes_on(unit)}
+    arriving = {unit.file.id for unit in units if unit.file and _arrives(unit) and unit.decision.hold is None}
+    return {
+        route: [_with_its_end(unit, arriving) for unit in each if not (_is_of(unit, waiting) and _arrives(unit))]
+        for route, each in found.items()
+    }
+
+
+def _is_of(unit: Unit, files: Collection[int]) -> bool:
+    return unit.file is not None and unit.file.id in files
+
+
+def _leaves(unit: Unit) -> bool:
+    """Whether its event is to go, once it stands in another calendar."""
+    return unit.decision.elsewhere and not any(isinstance(step, DeleteEvent | Unlink) for step in unit.decision.steps)
+
+
+def _goes_on(unit: Unit) -> bool:
+    return unit.decision.verdict.code == MOVING and unit.decision.hold is None
+
+
+def _arrives(unit: Unit) -> bool:
+    return any(isinstance(step, CreateEvent) and step.reason.startswith(ARRIVES) for step in unit.decision.steps)
+
+
+def _with_its_end(unit: Unit, arriving: Collection[int]) -> Unit:
     """A move is shown with the end of its event, which waits until the event stands in the other calendar."""
-    decision = unit.decision
-    ends = any(isinstance(step, DeleteEvent | Unlink) for step in decision.steps)
-    if not decision.elsewhere or decision.verdict.code != MOVING or ends:
+    if not (_is_of(unit, arriving) and _leaves(unit) and _goes_on(unit)):
         return unit
-    return replace(unit, decision=replace(decision, steps=(*decision.steps, DeleteEvent(MOVED))))
+    return replace(unit, decision=replace(unit.decision, steps=(*unit.decision.steps, DeleteEvent(MOVED))))
 
 
 def _left_out(app: App, stuck: set[str]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.app import App, disconnected_routes
@@ -56,7 +57,7 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         links = app.journal.events.of_file(row.id) if row else []
     leading = next((link for link in links if link.role == "primary"), next(iter(links), None))
     calendar = leading.route if leading else row.route if row else None
-    verdict = _despite_trouble(app, calendar, _why(app, path, row))
+    verdict = _despite_absence(app, links, _despite_trouble(app, calendar, _why(app, path, row)))
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -117,6 +118,19 @@ def _despite_trouble(app: App, calendar: str | None, verdict: Verdict) -> Verdic
     cure = trouble.cure or "It is tried again by itself; `datebook sync` tries at once."
     words = trouble.message.rstrip(".")
     return verdicts.waiting(verdict.code, f"It waits, for `{calendar}` can't be synced: {words}.", cure)
+
+
+def _despite_absence(app: App, links: Sequence[EventRow], verdict: Verdict) -> Verdict:
+    """What is in step has moved all the same, and left an event behind where nothing is synced for now."""
+    old = next((link.route for link in links if link.role == "moved" and link.route not in app.config.routes), None)
+    if old is None or verdict.state is not State.SYNCED:
+        return verdict
+    if old not in app.routes:
+        cure = f"Delete it there yourself, or put `{old}` into the config again: then Datebook does."
+        return replace(verdict, reason=f"{verdict.reason} Its old event in `{old}` is still there.", cure=cure)
+    reason = f"{verdict.reason} Its old event in `{old}`, which is disconnected, is still there."
+    cure = f"Run `datebook connect {app.routes[old].account}`: then it is taken out."
+    return replace(verdict, reason=reason, cure=cure)
 
 
 def _trouble_of(app: App, calendar: str | None) -> Trouble | None:
