@@ -191,16 +191,8 @@ class Engine:
         decider = self._decider(route, self.around.open_store(route))
         with self.journal.turn():
             rows = self.journal.files.put_off()
-        now = [unit for row in rows if (unit := decider.unit_of(row)) is not None and unit.is_in_grace]
-        return [unit for one in now if (unit := self._at_the_end(one, decider)) is not None]
-
-    def _at_the_end(self, unit: Unit, decider: Decider) -> Unit | None:
-        """The decision on a unit when its grace has ended, if nothing else comes in between."""
-        until = unit.decision.not_before
-        if until is None or unit.file is None:
-            return None
-        then = replace(decider, situation=replace(decider.situation, now=until)).unit_of(unit.file)
-        return replace(then, decision=replace(then.decision, not_before=until)) if then else None
+        now = [unit for row in rows if (unit := decider.unit_of(row)) is not None]
+        return [unit for one in now if (unit := decider.at_the_end(one)) is not None]
 
     def _connected(self, route: str, store: Store) -> RouteRow:
         """What is remembered of the calendar; a first contact notes what was there before it."""

@@ -54,6 +54,14 @@ class Decider:
         """The decision on one file, settled or not."""
         return self._of_file(file)
 
+    def at_the_end(self, unit: Unit) -> Unit | None:
+        """The decision on a unit when its grace has ended, if nothing else comes in between; None: it is in none."""
+        until = unit.decision.not_before
+        if not unit.is_in_grace or until is None or unit.file is None:
+            return None
+        then = replace(self, situation=replace(self.situation, now=until)).unit_of(unit.file)
+        return replace(then, decision=replace(then.decision, not_before=until)) if then else None
+
     def each(self) -> Iterator[Unit]:
         """The same one by one, before the guard: what it may hold is left to `guarded`."""
         done: set[int] = set()
@@ -255,6 +263,9 @@ class Decider:
         free = [unit for unit in units if unit.signature not in approved and unit.decision.hold is not Hold.TAKEN_BACK]
         order, recent = self.situation.route.brake, self._recent()
         linked = 0
+        if any(deletes(unit.decision) is Side.CALENDAR for unit in free):
+            coming = recent.deletions[Side.CALENDAR] + self._coming()
+            recent = replace(recent, deletions={**recent.deletions, Side.CALENDAR: coming})
         if may_stop(len(free), order, recent):
             linked = self.journal.events.count(self.situation.route.name)
             recent = replace(recent, edits={side: self._others_edited(side, free) for side in Side})
@@ -270,6 +281,13 @@ class Decider:
             deletions={side: count(name, side.value, _REMOVALS[side], since) for side in Side},
             edits={side: count(name, side.value, ("update",), since) for side in Side},
         )
+
+    def _coming(self) -> int:
+        """How many more events are deleted when a grace ends: a great removal takes its time, and is one."""
+        with self.journal.turn():
+            rows = self.journal.files.put_off()
+        ends = (self.at_the_end(unit) for row in rows if (unit := self.unit_of(row)) is not None)
+        return sum(unit is not None and deletes(unit.decision) is Side.CALENDAR for unit in ends)
 
     def _others_edited(self, side: Side, units: Sequence[Unit]) -> int:
         """How many other items than these were rewritten within the hour: one that is saved all the time is one."""
