@@ -25,7 +25,7 @@ _HELP = """\
 Looks activity files over like a linter: FILE:LINE:COLUMN, what is wrong, and what to do.
 
 An error keeps a file from being synced; with a warning it is read all the same, perhaps otherwise than meant.
-Without FILE the whole store is looked over. Exit codes: 0 no errors, 3 there are some.
+Without FILE the whole store is looked over. Exit codes: 0 no errors, 3 there are some, 2 a FILE is not there.
 """
 _MAX_BYTES = 1 << 20
 _NAMED = re.compile(r"^(?:X-DATEBOOK-)?calendar[ \t]*:[ \t]*(?P<value>)", re.IGNORECASE | re.MULTILINE)
@@ -85,8 +85,10 @@ def _check(args: argparse.Namespace, shell: Shell) -> int:
     faults = list(look_over(paths, rules))
     if args.json:
         shell.json({"problems": [_problem(fault, store) for fault in faults], "files": len(paths)})
-        return _code(faults)
-    return report(faults, len(paths), shell)
+        code = _code(faults)
+    else:
+        code = report(faults, len(paths), shell)
+    return Exit.WRONG if args.files and not all(map(os.path.lexists, paths)) else code
 
 
 def _problem(fault: Fault, store: Path | None) -> Json:

@@ -56,6 +56,9 @@ _NTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\.?", re.ASCII)
 _TOKEN = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d+(?:st|nd|rd|th)?|[a-z]+|\S", re.ASCII)
 
 
+_TIMES = ("times", "time", "occurrences", "occurrence", "instances")
+
+
 class _Words:
     """The words of a phrase, read from left to right."""
 
@@ -66,6 +69,11 @@ class _Words:
     @property
     def next(self) -> str:
         return self._words[self._at] if self._at < len(self._words) else ""
+
+    def begins_amount(self) -> bool:
+        """Whether `10 times` or the like comes next."""
+        amount, unit = [*self._words[self._at : self._at + 2], "", ""][:2]
+        return (amount.isdecimal() or amount in _NUMBERS) and unit in _TIMES
 
     def take(self) -> str:
         word = self.next
@@ -156,7 +164,7 @@ def _rest(words: _Words) -> Iterator[str]:
 
 def _times(words: _Words, rule: Rule) -> Rule:
     count = _amount(words)
-    if not words.accept("times", "time", "occurrences", "occurrence", "instances") or count < 1 or words.next:
+    if not words.accept(*_TIMES) or count < 1 or words.next:
         raise ValueError("write how often as 'for 10 times'")
     return replace(rule, count=count, until=None)
 
@@ -166,7 +174,7 @@ def _for(words: _Words, rule: Rule, start: date | None) -> Rule:
     unit = words.take()
     if count < 1:
         raise ValueError("'for 0 times' never happens")
-    if unit in {"times", "time", "occurrences", "occurrence", "instances"}:
+    if unit in _TIMES:
         return replace(rule, count=count, until=None)
     if unit not in _UNITS or _UNITS[unit] is Freq.HOURLY:
         raise ValueError("write how often as 'for 10 times'")
@@ -197,7 +205,8 @@ def _on(words: _Words, rule: Rule) -> Rule:
     while True:
         _one_day(words, rule, days, numbers, months)
         words.accept("and")
-        if not words.next or words.next in {"until", "till", "through", "for", "in", "to", "on"}:
+        ends = words.next in {"", "until", "till", "through", "for", "in", "to", "on"}
+        if ends or words.begins_amount():
             break
     if numbers and rule.freq in {Freq.DAILY, Freq.WEEKLY}:
         raise ValueError("a day of the month goes with 'every month' or 'every year'")

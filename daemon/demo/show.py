@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from types import FrameType
+from typing import NoReturn
 
 from daemon.cli.screen import Ink, Screen
 from daemon.cli.shell import Shell
@@ -23,6 +29,12 @@ _KICKOFF = "Romashka kick-off"
 
 def show(shell: Shell, *, keep: bool) -> int:
     """Show the tour; on a terminal stay until Ctrl-C. Raises DemoFailed."""
+    with _ended_by_signals():
+        _show(shell, keep=keep)
+    return 0
+
+
+def _show(shell: Shell, *, keep: bool) -> None:
     from config.zone import system_zone
 
     root = Path(tempfile.mkdtemp(prefix="datebook-demo-"))
@@ -39,7 +51,24 @@ def show(shell: Shell, *, keep: bool) -> int:
             out.line(f"Kept: {root}")
         else:
             shutil.rmtree(root, ignore_errors=True)
-    return 0
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A window that is closed, or a SIGTERM, ends everything that was started, as Ctrl-C does."""
+    ending = [one for one in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(one) != signal.SIG_IGN]  # nohup
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        for one in ending:  # a second one must not break off the tidying up
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = [(number, signal.signal(number, end)) for number in ending]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _head(out: Screen, text: str) -> None:
@@ -129,7 +158,7 @@ def _status(stage: Stage, out: Screen) -> None:
 
 def _stay(stage: Stage, out: Screen) -> None:
     _head(out, "It goes on running: edit the files, or the calendar, and look")
-    out.line(f"  datebook --config {stage.config} --state {stage.state} status --watch")
+    out.line(f"  {_this_program()} --config {stage.config} --state {stage.state} status --watch")
     out.line(f"  a calendar program of yours: {stage.url}, user demo, password demo")
     out.line("  Ctrl-C ends it, and takes the folder along.")
     out.flush()
@@ -137,3 +166,12 @@ def _stay(stage: Stage, out: Screen) -> None:
         Event().wait()
     except KeyboardInterrupt:
         out.line()
+
+
+def _this_program() -> str:
+    """How this program is called in a shell: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0]).absolute()
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m daemon"
+    found = shutil.which(called.name)
+    return called.name if found and Path(found).absolute() == called else shlex.quote(str(called))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jsonschema
@@ -16,6 +18,7 @@ import pytest
 from tests.servers.person import Person
 from tests.servers.radicale_server import radicale
 from tests.servers.running import Servers
+from tests.servers.terminal import Terminal
 
 CALL = "subject: Call {who}\ntype: call\ndue_date: 2027-11-24\ndue_time: 10:30\n"
 PATIENCE = 15.0
@@ -171,8 +174,6 @@ def test_the_store_that_is_gone_stops_everything_and_its_return_goes_on(person: 
 
 
 def test_the_demo_shows_both_ways_and_ends_by_itself(tmp_path: Path) -> None:
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "daemon", "demo"],
         stdin=subprocess.DEVNULL,
@@ -186,6 +187,29 @@ def test_the_demo_shows_both_ways_and_ends_by_itself(tmp_path: Path) -> None:
     assert "+due_time: 11:00" in done.stdout
     assert "+location: Romashka office, room 5.11" in done.stdout
     assert "everything is in step" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_demo_whose_window_is_closed_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    program = Path(sys.executable).with_name("datebook")
+    with Terminal([str(program), "demo"], Path(__file__).parents[2], TMPDIR=str(tmp_path), COLUMNS="400") as terminal:
+        terminal.expect("It goes on running")
+        terminal.expect(f"{program} --config")
+        left = [each.name for each in tmp_path.iterdir()]
+        os.kill(terminal.pid, number)
+        assert terminal.wait() == 128 + number
+    assert left
+    assert list(tmp_path.iterdir()) == []
+    until(lambda: not any(name in command for command in commands_running() for name in left))
+
+
+def commands_running() -> list[str]:
+    """The command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
 
 
 def test_a_removed_file_takes_its_event_along_when_the_grace_ends_with_nothing_else_going_on(person: Person) -> None:

@@ -143,10 +143,12 @@ def test_links_pipes_and_missing_files_are_reported_and_not_waited_for(datebook,
     (tmp_path / "link.yaml").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe.yaml")
     done = datebook("check", "link.yaml", "pipe.yaml", "gone.yaml")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert "Symbolic links" in done.stdout
     assert "no regular file" in done.stdout
     assert "gone.yaml: error: It can't be read" in done.stdout
+    assert datebook("check", "link.yaml", "pipe.yaml").returncode == 3
+    assert datebook("check", "gone.yaml", "--json").returncode == 2
 
 
 def test_a_store_that_is_not_there_is_said_plainly(datebook, tmp_path):
