@@ -20,6 +20,7 @@ from config.load import load
 from config.places import Places, make_state
 from daemon.app import App, bind, build, open_journal, set_connected, shown_zone
 from daemon.clock import Clock, ShownTime, SystemClock
+from daemon.config_in_force import ASKED, ConfigInForce
 from daemon.control import ProgressSink, Reply, Request
 from daemon.control.control_server import ControlServer
 from daemon.core.errors import ConfigError, DatebookError, JournalError, JournalLost, Missing, UsageError
@@ -56,6 +57,7 @@ class Service:
     app: App
     started: datetime
     hold: StoreHold
+    in_force: ConfigInForce
     loop: Loop = field(init=False)
     watcher: Watcher = field(init=False)
     progress: Progress = field(init=False)
@@ -128,6 +130,8 @@ class Service:
 
     def handle(self, request: Request, progress: ProgressSink) -> Reply:
         """Answer one command that came over the control socket."""
+        if request.command == ASKED:
+            return Reply(0, self.in_force.told(self.app.shown_zone))
         if request.command == "reload":
             return self._reconnect(str(request.args.get("account", "")))
         order = ORDERS.get(request.command)
@@ -157,7 +161,7 @@ class Service:
     def reload(self) -> Setup | None:
         """Read the config again; a broken one keeps the old one and is said."""
         try:
-            config = load(self.places.config)
+            read = ConfigInForce.read_from(self.places.config, self.clock)
         except ConfigError as error:
             first = error.problems[0]
             message = f"The config is broken, and the old one is kept: {first.message}"
@@ -167,6 +171,7 @@ class Service:
             _log.warning("config_kept", problems=len(error.problems), line=first.line)
             return None
         self.config_problem = None
+        config, self.in_force = read.config, read
         moved = config.store != self.app.config.store
         app = build(config, self.places, self.journal, bind(config, self.journal, self.clock), self.clock)
         self.app = self._with_syncer(app)
@@ -260,7 +265,8 @@ def run(places: Places) -> int:
 
 
 def _run(places: Places, clock: Clock, shown: ShownTime) -> int:
-    config = load(places.config)
+    in_force = ConfigInForce.read_from(places.config, clock)
+    config = in_force.config
     shown.zone = shown_zone(config)
     with ExitStack() as stack:
         journal = open_journal(places, clock)
@@ -271,5 +277,5 @@ def _run(places: Places, clock: Clock, shown: ShownTime) -> int:
         with suppress(OSError):  # a store that is not there now is waited for; its marker is looked at each time
             hold.refresh()
         app = build(config, places, journal, marker, clock)
-        service = Service(places, clock, journal, app, clock.now(), hold)
+        service = Service(places, clock, journal, app, clock.now(), hold, in_force)
         return service.run()

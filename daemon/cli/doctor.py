@@ -80,10 +80,12 @@ def _zone(config: Config, shell: Shell) -> str:
 
 def _accounts(args: argparse.Namespace, config: Config, shell: Shell) -> dict[str, list[Finding]]:
     """The accounts, tested by the running daemon, whose secrets may be its own; without one, here."""
+    from daemon.cli.order import tell_of_other_config
     from daemon.control import ControlLost, NoDaemon, Request
     from daemon.control import ask as ask_daemon
     from daemon.core.store import Finding
 
+    tell_of_other_config(shell)
     wish = {"account": args.account or "", "write_test": args.write_test, "guest": args.guest or ""}
     with progress_bar() as progress:
         try:

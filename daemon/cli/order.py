@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
 
-from daemon.cli.screen import progress_bar
+from daemon.cli.screen import day_and_time, plain, progress_bar
 from daemon.cli.shell import Shell
-from daemon.control import NoDaemon, ProgressSink, Reply, Request
+from daemon.control import ControlLost, NoDaemon, ProgressSink, Reply, Request
 from daemon.control import ask as ask_daemon
 from daemon.core.errors import DatebookError, UsageError
 from daemon.status import Json
@@ -24,8 +27,10 @@ class OrderFailed(DatebookError):
 def carry_out(shell: Shell, command: str, args: Mapping[str, Json]) -> Reply:
     """Carry out an order; a reply that says what failed is raised, once its data was worth nothing.
 
-    Raises OrderFailed, UsageError, and what opening the store raises.
+    Raises ConfigError though a daemon runs, OrderFailed, UsageError, and what opening the store raises.
     """
+    shell.config()
+    tell_of_other_config(shell)
     with progress_bar() as progress:
         try:
             reply = ask_daemon(shell.places.control, Request(command, args), progress)
@@ -36,6 +41,29 @@ def carry_out(shell: Shell, command: str, args: Mapping[str, Json]) -> Reply:
     if reply.message and not reply.data:
         raise OrderFailed(reply)
     return reply
+
+
+def tell_of_other_config(shell: Shell) -> None:
+    """Say it where the daemon that is to answer runs with another config than this command was given."""
+    from config.fingerprint import fingerprint
+    from daemon.config_in_force import ASKED
+
+    with suppress(NoDaemon, ControlLost):  # whoever asks it next hears that
+        told = ask_daemon(shell.places.control, Request(ASKED)).data
+        given = shell.places.config.absolute()
+        if not told or told["fingerprint"] == fingerprint(given):
+            return
+        if not _same_file(Path(str(told["path"])), given):
+            shell.err.line(f"The daemon of this state folder runs with another config: {plain(str(told['path']))}")
+            return
+        read = datetime.fromisoformat(str(told["read"]))
+        since = day_and_time(read, shell.now().astimezone(read.tzinfo))
+        cure = f"`systemctl --user reload datebook`, or `kill -HUP {told['pid']}`"
+        shell.err.line(f"The daemon still runs with the config of {since}: {cure}")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 _WRONG = 2

@@ -18,7 +18,8 @@ _PURE = {
 # The composition, and what stands above it.
 _EVERYBODY = (
     "daemon/__main__.py", "daemon/app.py", "daemon/accounts.py", "daemon/sign_in.py", "daemon/known_servers.py",
-    "daemon/keepsake.py", "daemon/service.py", "daemon/service_status.py", "daemon/cli/", "daemon/demo/",
+    "daemon/keepsake.py", "daemon/service.py", "daemon/service_status.py",
+    "daemon/config_in_force.py", "daemon/cli/", "daemon/demo/",
     "daemon/doctor/", "daemon/orders/",
 )  # fmt: skip
 _CLOCKS = {

@@ -113,6 +113,29 @@ def test_sighup_takes_a_new_config_up_and_keeps_the_old_one_while_it_is_broken(p
         assert status(person)["problems"] == []
 
 
+def test_a_command_checks_the_config_it_was_given_and_says_when_the_daemon_runs_with_another(person: Person) -> None:
+    config = person.root / "config.yaml"
+    good = config.read_text()
+    with running(person) as daemon:
+        assert (person.run("plan").code, person.run("plan").err) == (0, "")
+        config.write_text(good + "    brakes: 3\n")
+        broken = person.run("plan")
+        assert (broken.code, broken.out) == (2, "")
+        assert "Did you mean `brake`?" in broken.err
+        absent = person.run("--config", str(person.root / "none.yaml"), "sync")
+        assert (absent.code, "There is no config file" in absent.err) == (2, True)
+        config.write_text(good + "    direction: to-calendar\n")
+        stale = person.run("plan", "--json")
+        assert (stale.code, stale.json["actions"]) == (0, [])
+        assert f"kill -HUP {daemon.pid}" in stale.err
+        assert len(stale.err.splitlines()) == 1
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: status(person)["calendars"]["work"]["direction"] == "to-calendar")
+        assert person.run("plan").err == ""
+        (person.root / "other.yaml").write_text(good)
+        assert f"another config: {config}" in person.run("--config", str(person.root / "other.yaml"), "plan").err
+
+
 def test_killed_and_started_again_it_doubles_nothing(person: Person) -> None:
     with running(person) as daemon:
         for number in range(10):
