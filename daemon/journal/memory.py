@@ -195,6 +195,19 @@ class Tombstones(Seldom):
         row = self._db.execute("SELECT reason, at FROM tombstones WHERE route = ? AND uid = ?", (route, uid)).fetchone()
         return (row[0], row[1]) if row else None
 
+    def standing(self) -> list[tuple[int, str]]:
+        """Files that were unlinked from an event which is there still, and are linked to none: (file, route)."""
+        if self._is_empty():
+            return []
+        return self._db.execute(
+            """SELECT DISTINCT files.id, buried.route FROM tombstones AS buried
+            JOIN files ON files.uid = buried.uid AND files.uid != '' AND files.path IS NOT NULL
+            JOIN events ON events.uid = buried.uid AND events.route = buried.route
+            WHERE NOT events.gone AND events.file IS NULL AND files.missing IS NULL
+            AND NOT EXISTS (SELECT 1 FROM events AS others WHERE others.file = files.id)
+            ORDER BY files.path"""
+        ).fetchall()
+
     def is_any(self) -> bool:
         """Whether there is a tombstone at all."""
         return not self._is_empty()

@@ -19,6 +19,7 @@ from daemon.engine.look import load_problem
 from daemon.journal.files import load_verdict
 from daemon.journal.rows import EventRow, FileRow, instant
 from daemon.status import DISCONNECTED, AccountState, CalendarState, Json, Trouble
+from daemon.status.left_behind import with_place
 from daemon.status.standing import NEEDS_NOBODY, removal
 from daemon.status.status_file import last_status
 
@@ -58,6 +59,8 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     leading = next((link for link in links if link.role == "primary"), next(iter(links), None))
     calendar = leading.route if leading else row.route if row else None
     verdict = _despite_absence(app, links, _despite_trouble(app, calendar, _why(app, path, row)))
+    if row is not None and verdict.state is State.IGNORED:
+        verdict, calendar = _left_behind(app, row, verdict, calendar)
     data: dict[str, Json] = {
         "file": path,
         "uid": row.uid if row else "",
@@ -71,6 +74,13 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     }
     asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
     return Reply(3 if asks else 0, data)
+
+
+def _left_behind(app: App, row: FileRow, verdict: Verdict, calendar: str | None) -> tuple[Verdict, str | None]:
+    """What no longer fits its calendar, with the calendar in which its event still stands."""
+    with app.journal.turn():
+        route = dict(app.journal.tombstones.standing()).get(row.id)
+    return (with_place(verdict, route), route) if route is not None else (verdict, calendar)
 
 
 def _warnings(app: App, path: str) -> list[Json]:

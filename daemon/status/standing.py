@@ -30,6 +30,7 @@ from daemon.status import (
     StoreStatus,
     Trouble,
 )
+from daemon.status.left_behind import left_behind
 
 _NOTHING: Mapping[str, Route] = MappingProxyType({})
 _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
@@ -77,6 +78,7 @@ def standing(  # noqa: PLR0913  what there is, and how it is shown, by name
         holds = journal.holds.rows()
         problems = (
             *_file_problems([*broken, *shown_ones], routes, zone),
+            *left_behind(journal),
             *_event_problems(journal, routes),
             *(_restored(hold) for hold in holds if hold.reason == Hold.TAKEN_BACK.value and hold.route in routes),
             *map(_folder_problem, folder_problems),
