@@ -174,9 +174,17 @@ class Writer:
             if current != version:
                 return self._mismatch("it changed since it was read", item)
         response = self.collection.send("DELETE", item, headers={"If-Match": version})
-        if _is_stored(response) or response.status in {NOT_FOUND, GONE}:
-            return Written(Ref(item))
-        return self._error(response, item)
+        if response.status in {NOT_FOUND, GONE}:
+            return self._unless_all_is_gone(item)
+        return Written(Ref(item)) if _is_stored(response) else self._error(response, item)
+
+    def _unless_all_is_gone(self, item: str) -> Written | StoreError:
+        """An event that is not there is deleted; not where a server for the moment says so of everything."""
+        try:
+            self.collection.propfind(_RIGHTS, depth=0)
+        except StoreError as error:
+            return error
+        return Written(Ref(item))
 
     def _version_now(self, item: str) -> str | None:
         """The ETag that an item has now; None: it is gone."""

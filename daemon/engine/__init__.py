@@ -26,7 +26,7 @@ from daemon.engine.decide import Decider, concerns_the_guard
 from daemon.engine.holds import keep_holds
 from daemon.engine.look import FolderEyes
 from daemon.engine.outcomes import Applied
-from daemon.engine.poll import Poll
+from daemon.engine.poll import Poll, same_calendar
 from daemon.engine.recasting import Closet, Recaster
 from daemon.engine.reviving import Reviver
 from daemon.engine.settle import Settler
@@ -75,6 +75,7 @@ class Engine:
     # By route, where the last pass found nothing but what is held: the state in which it was, () where nobody looked.
     _waiting: dict[str, tuple[object, ...] | None] = field(default_factory=dict)
     _unsayable: dict[str, dict[int, Unsayable]] = field(default_factory=dict)  # by route and file
+    _unread: set[str] = field(default_factory=set)  # routes of which the last look at the calendar broke off
     _looking: threading.RLock = field(default_factory=threading.RLock)
     _passing: dict[str, threading.RLock] = field(default_factory=dict)
 
@@ -157,9 +158,9 @@ class Engine:
         try:
             store = self.around.open_store(route)
             row = self._connected(route, store)
-            Settler(self.journal, self.clock).events(route, store)
+            poll = bool(Settler(self.journal, self.clock).events(route, store)) or poll
             for _round in range(_ROUNDS):
-                if poll or not row.adopted:
+                if poll or not row.adopted or route in self._unread:
                     read += self._poll(row, store)
                 applied = self._apply(route, store)
                 self.eyes.expect(applied.made)
@@ -207,6 +208,7 @@ class Engine:
                 self.journal.backlog_add(files)
             row = self.journal.route(route)
         assert row is not None  # noqa: S101  it was just made
+        same_calendar(row, store)
         return row
 
     def _renamed(self, route: str, store: Store) -> RouteRow | None:
@@ -230,7 +232,9 @@ class Engine:
             ours = any(one.origin == "file" and one.file is not None for one in same)
             return seen if ours else concealed
 
+        self._unread.add(row.name)  # nothing is written to a calendar that may not be there, or be another one
         read = Poll(remembered, store, self.journal, self.clock, hide, self.around.progress).run()
+        self._unread.discard(row.name)
         if not remembered.adopted:
             self.journal.set_route(row.name, adopted=1)  # what comes from here on is new
         return read

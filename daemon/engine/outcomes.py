@@ -179,7 +179,7 @@ class Outcomes:
         now = self.record.clock.now()
         match error:
             case VersionMismatch() | NotFound() if job.intent.side is Side.CALENDAR:
-                self._not_as_expected(job, error)
+                self._not_as_expected(job)
             case Unreadable(code="unwritable", keys=keys) if keys and job.unit.file and job.unit.event:
                 known = frozenset(key for key in keys if isinstance(key, Key))
                 self.result.unsayable[job.unit.file.id] = Unsayable(job.unit.file.digest, job.unit.event.rev, known)
@@ -201,14 +201,12 @@ class Outcomes:
                 self._set_aside(job, str(error), "not_writable", now)
         return None
 
-    def _not_as_expected(self, job: Job, error: SyncError) -> None:
-        """It changed since we looked: it is read again, and planned again."""
+    def _not_as_expected(self, job: Job) -> None:
+        """It changed since we looked, or is gone, or all of its calendar is: it is read again, and planned again."""
         self.result.reread = True
         event = job.unit.event
         if event is None:
             self.result.look_at(self.record.clock.now())
-        elif isinstance(error, NotFound):
-            self.record.journal.events.gone(self.record.route, event.remote)
         else:
             self.record.journal.events.distrust(event.id)
 

@@ -48,12 +48,6 @@ class Poll:
     def run(self) -> int:
         """Ask for changes and record them; returns how many items were read. Raises StoreError."""
         written = self.journal.events.newest_write()
-        if self.route.identity != self.store.identity:
-            raise Missing(
-                "another calendar stands where this one was",
-                store=self.route.name,
-                what_to_do="Put its old `calendar:` and `url:` back; another one gets a name of its own beside it.",
-            )
         changes = self._changes()
         self.lost.begin(changes)
         returned = frozenset(item.ref.id for item in changes.seen if self._has_returned(item))
@@ -190,6 +184,16 @@ class Poll:
         trouble = Trouble(code, what, cure, attempts, (now + wait).timestamp(), since)
         version = reading.version or self.wanted.get(reading.id, "")
         self.journal.quarantine.put_unreadable(self.route.name, reading.id, version, trouble)
+
+
+def same_calendar(route: RouteRow, store: Store) -> None:
+    """Raise Missing where another calendar stands in place of the one that is known."""
+    if route.identity != store.identity:
+        raise Missing(
+            "another calendar stands where this one was",
+            store=route.name,
+            what_to_do="Put its old `calendar:` and `url:` back; another one gets a name of its own beside it.",
+        )
 
 
 def listed_mark(route: str) -> str:

@@ -138,7 +138,7 @@ class Settler:
                 event, intent.reason, remember=intent.reason != MOVED
             )
         else:
-            self.journal.events.gone(intent.route, event.remote)
+            self.journal.events.distrust(event.id)  # the poll asks for it again: its whole calendar may not be there
 
     def _found(self, intent: Intent, event: EventRow, seen: Seen, calendar: Capabilities) -> None:
         """It is there. An update was carried out if what is there says what was meant."""
