@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.app import App, disconnected_routes
 from daemon.core.policy import Route
 from daemon.loop.reports import Report, calendar_problems, tried_again, trouble_of
-from daemon.status import AccountStatus, CalendarState, CalendarStatus, Problem, Status, health
+from daemon.status import AccountStatus, CalendarState, CalendarStatus, Problem, Status, health, under
 from daemon.status.standing import disconnected, standing
 from daemon.watch import How, Watching
 
@@ -32,6 +32,10 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
     store = now.store
     if report.store_error is not None:
         store = replace(store, missing=trouble_of(report.store_error))
+    accounts = {
+        name: disconnected(name, calendars, _account(app, account, name, calendars))
+        for name, account in {**_unheard(away), **report.accounts}.items()
+    }
     moment = app.clock.now().astimezone(app.shown_zone)
     status = Status(
         version=metadata.version("datebook"),
@@ -39,11 +43,8 @@ def status_of(app: App, report: Report, problems: tuple[Problem, ...]) -> Status
         started=moment,
         updated=moment,
         store=store,
-        accounts={
-            name: disconnected(name, calendars, _account(app, account, name, calendars))
-            for name, account in {**_unheard(away), **report.accounts}.items()
-        },
-        calendars=calendars,
+        accounts=accounts,
+        calendars={name: under(accounts.get(one.account), one) for name, one in calendars.items()},
         problems=(*problems, *calendar_problems(report), *now.problems),
         conflicts=now.conflicts,
     )

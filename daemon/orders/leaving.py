@@ -28,6 +28,7 @@ from daemon.status import (
     Trouble,
     calendar_problem,
     health,
+    under,
 )
 from daemon.status.standing import Standing, disconnected, standing
 from daemon.status.status_file import last_status, write_status
@@ -56,23 +57,33 @@ def leave_status(app: App, reply: Reply) -> None:
     moment = app.clock.now().astimezone(app.shown_zone)
     before = last_status(app.places.status)
     met = _met(reply)
+    accounts = {
+        name: disconnected(name, now.calendars, _account(app, name, met, now, before)) for name in app.config.accounts
+    }
     status = Status(
         version=metadata.version("datebook"),
         pid=os.getpid(),
         started=moment,
         updated=moment,
         store=now.store,
-        accounts={
-            name: disconnected(name, now.calendars, _account(app, name, met, now, before))
-            for name in app.config.accounts
+        accounts=accounts,
+        calendars={
+            name: under(accounts.get(one.account), _calendar(name, one, met, _of_a_like(accounts, one, before)))
+            for name, one in now.calendars.items()
         },
-        calendars={name: _calendar(name, one, met, before) for name, one in now.calendars.items()},
         problems=(*_calendar_problems(now, met, before, moment), *now.problems),
         conflicts=now.conflicts,
         by_command=True,
     )
     with suppress(OSError):
         write_status(app.places.status, replace(status, state=health(Life.STOPPED, status)))
+
+
+def _of_a_like(accounts: Mapping[str, AccountStatus], one: CalendarStatus, before: Status | None) -> Status | None:
+    """What was known before, unless the account has got well since: then it says nothing about its calendars."""
+    known, now = before.accounts.get(one.account) if before else None, accounts.get(one.account)
+    recovered = known is not None and known.state is not AccountState.OK and now and now.state is AccountState.OK
+    return None if recovered else before
 
 
 def _met(reply: Reply) -> dict[str, Trouble | None]:

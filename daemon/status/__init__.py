@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,6 +113,23 @@ class CalendarStatus:
     conflicts: int = 0
     blocked: int = 0
     held: Held | None = None
+
+
+# How a calendar stands that has no trouble of its own, by the state of its account.
+_UNDER: Mapping[AccountState, CalendarState] = {
+    AccountState.SIGNED_OUT: CalendarState.STOPPED,
+    AccountState.FORBIDDEN: CalendarState.ATTENTION,
+    AccountState.UNREACHABLE: CalendarState.WAITING,
+    AccountState.THROTTLED: CalendarState.WAITING,
+    AccountState.HELD: CalendarState.WAITING,
+}
+
+
+def under(account: AccountStatus | None, calendar: CalendarStatus) -> CalendarStatus:
+    """The calendar as its account lets it be: it is not well where that is not."""
+    if account is None or calendar.state is not CalendarState.OK:
+        return calendar
+    return replace(calendar, state=_UNDER.get(account.state, calendar.state))
 
 
 @dataclass(frozen=True, slots=True)

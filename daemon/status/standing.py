@@ -37,6 +37,7 @@ _SHOWN = frozenset({State.BLOCKED, State.READ_ONLY})
 _TOLD = frozenset(  # passes by itself, and its user wonders; or is as the direction wants it, and better known
     {verdicts.HELD_BY_EDITOR, verdicts.FILE_REMOVED.code, verdicts.EVENT_REMOVED.code}
 )
+_LATER = frozenset({verdicts.HELD_BY_EDITOR, verdicts.EVENT_REMOVED.code})  # began some time after the file's change
 _NO_ACTIVITY = frozenset({"no_event"})  # a to-do or a journal among the events is nothing to report
 NEEDS_NOBODY = frozenset({"replicator_conflict"})
 
@@ -194,7 +195,7 @@ def _file_problems(files: list[FileRow], routes: Mapping[str, Route], zone: tzin
             verdict = load_verdict(file.verdict)
             if verdict.state in _SHOWN or _is_grace(file.verdict) or verdict.code in _TOLD:
                 asks = verdict.state in _SHOWN
-                since = instant(file.missing or file.changed)
+                since = None if verdict.code in _LATER else instant(file.missing or file.changed)
                 reason = verdict.reason
                 if verdict.code == verdicts.GRACE and (route := routes.get(file.route or "")):
                     reason = removal(file, route.delete_grace, zone)

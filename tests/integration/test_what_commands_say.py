@@ -129,6 +129,7 @@ def test_a_sync_does_not_wait_for_an_editor_and_says_what_it_left(kept: Person) 
     assert said.code == 0
     assert [row["file"] for row in said.json["waiting"]] == ["call.yaml"]
     assert "open in vim" in kept.run("sync").out
+    until(lambda: [one["since"] for one in status(kept)["problems"]] == [None])  # not that of the file's last edit
     swap.unlink()
     until(lambda: "later" in kept.read("call.yaml"))
 
@@ -208,3 +209,30 @@ def test_init_begins_anew_where_store_and_config_were_deleted_and_the_memory_of_
     (synced.root / "config.yaml").write_text(config)
     assert synced.sync().code == 0
     assert (list(synced.events()), len(synced.files())) == (["Call Anna"], 2)
+
+
+def test_no_calendar_of_an_account_that_is_signed_out_reads_ok(synced: Person, servers: Servers) -> None:
+    config = synced.root / "config.yaml"
+    other = servers.calendar(servers.get(radicale))
+    good = f"{config.read_text()}  team:\n    account: home\n    calendar: {other}\n"
+    config.write_text(good)
+    assert synced.sync().code == 0
+    config.write_text(good.replace("{env: DATEBOOK_TEST_PASSWORD}", f"{{file: {synced.root / 'none'}}}"))
+    assert synced.sync().code == 1
+    _see_all_stopped(synced)
+    with running(synced):
+        until(lambda: status(synced)["accounts"]["home"]["state"] == "signed_out")
+        _see_all_stopped(synced)
+        assert synced.run("disconnect", "home").code == 0
+        until(lambda: status(synced)["accounts"]["home"]["state"] == "held")
+        assert status(synced)["accounts"]["home"]["error"]["code"] == "disconnected"
+    config.write_text(good)
+    assert synced.run("connect", "home").code == 0
+    assert synced.run("sync", "work").code == 0
+    assert {name: one["state"] for name, one in status(synced)["calendars"].items()} == {"work": "ok", "team": "ok"}
+
+
+def _see_all_stopped(person: Person) -> None:
+    said = status(person)
+    assert said["accounts"]["home"]["state"] == "signed_out"
+    assert {one["state"] for one in said["calendars"].values()} == {"stopped"}
