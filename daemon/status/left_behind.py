@@ -16,14 +16,19 @@ _CODES = frozenset({"type_not_sent", "other_owner", "unlinked"})
 
 
 def left_behind(journal: Journal) -> Iterator[Problem]:
-    """A problem for each file that no longer fits the calendar in which its event stands. In a turn of the journal."""
+    """A problem for each file that no longer fits the calendar in which its event stands. In a turn of the journal.
+
+    Good to know, and no more: whoever gives an activity to a colleague has done what was meant.
+    """
     for id_, route in journal.tombstones.standing():
         file = journal.files.get(id_)
         if file is None or file.problem is not None or file.verdict is None or file.missing is not None:
             continue
         verdict = with_place(load_verdict(file.verdict), route)
         if verdict.code in _CODES:
-            yield Problem(verdict.code, verdict.reason, verdict.cure, instant(file.changed), file=file.path)
+            yield Problem(
+                verdict.code, verdict.reason, verdict.cure, instant(file.changed), file=file.path, needs_user=False
+            )
 
 
 def with_place(verdict: Verdict, calendar: str) -> Verdict:
