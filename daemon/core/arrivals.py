@@ -11,7 +11,7 @@ from daemon.core.eligible import Eligibility, eligible
 from daemon.core.fields import equal
 from daemon.core.making import make_event, project, words_missing
 from daemon.core.merge import first_contact
-from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, when_of
+from daemon.core.model import Activity, Blank, Field, Key, Local, Pair, View, when_of
 from daemon.core.naming import place
 from daemon.core.overlay import recognise
 from daemon.core.plan import CreateFile, Decision, Hold, Link, Verdict, blank_or
@@ -123,12 +123,22 @@ def encounter(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     out = project(file, event, situation)
     named = any(guest.organizer for guest in file.activity.guests)
     there = event.activity.view if named else without_us(event.activity.view, situation.own)
-    shown, overlay = recognise(there, file.activity.view, out.cover)
+    shown, overlay = recognise(_with_types(there, situation), file.activity.view, out.cover)
     unheld = out.unheld | event.activity.frozen.keys()
     merged = first_contact(file.activity.view, shown, unheld=unheld, shown=out.shown, file_lacks=words_missing(file))
     link = Link(merged.agrees, overlay, "the same uid on both sides")
     verdict = verdicts.CONFLICT if merged.clashes else verdicts.linked(file.activity.view, event.activity)
     return Decision(verdict, (link,), merged.clashes)
+
+
+def _with_types(view: View, situation: Situation) -> View:
+    """The view without the words that an event is filed under and that are no types here: they say nothing of it."""
+    known = {name.casefold() for name in situation.types}
+    return {
+        key: value
+        for key, value in view.items()
+        if key.field is not Field.TYPE or (isinstance(value, str) and value.casefold() in known)
+    }
 
 
 def _masked_pairs(file: FileNow, event: EventNow) -> Mapping[Key, Pair]:

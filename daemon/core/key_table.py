@@ -126,12 +126,19 @@ class KeyTable:
         return self._both_speak(case)
 
     def _file_decides(self, case: Case) -> Met:
-        """What the calendar says of it is never news; where both never agreed, each keeps its word."""
-        if case.pair.file is Blank.UNKNOWN:
-            return case.agreed()
+        """What the calendar says of it is never news; where both never agreed, its user says which word stays."""
+        if Blank.UNKNOWN in case.pair:
+            return self._never_agreed(case)
         if not case.file_moved:
             return case.agreed() if case.calendar_moved else case.stays()
         return self._file_wins(case)
+
+    def _never_agreed(self, case: Case) -> Met:
+        if case.calendar is None or self._alike(case):
+            return case.agreed()
+        if case.pair == _UNKNOWN:
+            return replace(case.stays(_UNKNOWN), clash=case.clash(None))
+        return self._file_wins(case) if case.pair.file is Blank.UNKNOWN else _calendar_wins(case)
 
     def _file_wins(self, case: Case) -> Met:
         word = self._sent(case.key, case.file)

@@ -381,6 +381,24 @@ def test_after_a_rebuild_equal_values_link_and_unequal_ones_are_open_whatever_th
     assert [clash.chosen for clash in again.clashes] == [None]
 
 
+def test_after_a_rebuild_a_type_that_differs_is_open_and_either_word_can_be_kept():
+    file, calendar = {TYPE: "task"}, {TYPE: "call"}
+    merged = first_contact(file, calendar)
+    assert ([clash.key for clash in merged.open], merged.to_file, merged.to_calendar) == ([TYPE], {}, {})
+    kept = {
+        side: merge(advance(Base(merged.agrees), {TYPE: keeping(merged.open[0], side)}), file, calendar)
+        for side in Side
+    }
+    assert (kept[Side.FILE].to_calendar, kept[Side.FILE].to_file) == ({TYPE: "task"}, {})
+    assert (kept[Side.CALENDAR].to_calendar, kept[Side.CALENDAR].to_file) == ({}, {TYPE: "call"})
+
+
+def test_after_a_rebuild_a_calendar_that_says_no_type_leaves_the_file_its_own():
+    merged = first_contact({TYPE: "task"}, {})
+    assert (merged.clashes, merged.agrees) == ((), {TYPE: Pair("task", Blank.ABSENT)})
+    assert first_contact({}, {TYPE: "meeting"}).clashes == ()
+
+
 def test_a_write_that_is_refused_leaves_its_keys_to_come_up_again():
     base = {SUBJECT: "Call", PLACE: "here"}
     merged = merge(agreed(base), {SUBJECT: "Call Anna", PLACE: "there"}, base).without(Side.CALENDAR, {SUBJECT})
