@@ -36,6 +36,7 @@ from adapters.outlook.outlook_series import (
     steps_for_patch,
     steps_from_nothing,
     touches_instances,
+    with_repeated,
 )
 from adapters.outlook.outlook_view import Owner, activity_of
 from daemon.core.errors import NotFound, Refused, StoreError, Unavailable, VersionMismatch
@@ -132,9 +133,13 @@ class Writer:
 
     def _in_place(self, write: Update, whole: Series, fields: Fields, after: View) -> Written:
         steps = Steps()
-        if touches_instances(write):
+        patch = with_repeated(whole, after, write.patch, self._owner)
+        if touches_instances(patch):
             changed = _as_after(whole.master, fields)
-            steps = steps_for_patch(whole, changed, after, write.patch, self._owner)
+            steps = steps_for_patch(whole, changed, after, patch, self._owner)
+        if fields and patch != write.patch:  # nobody asks for these once more, so they stand on the master
+            fields = {**fields, PENDING: pending_text(steps, mail=write.notify)}
+            return Written(self._finished(self._set(whole.master, fields, mail=write.notify).id, mail=write.notify))
         ref = self._set(whole.master, fields, mail=write.notify) if fields else Ref(write.ref.id, write.ref.version)
         recurrence = recurrence_in(after)
         if not steps or recurrence is None:

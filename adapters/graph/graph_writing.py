@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from adapters.graph.graph_client import GraphClient, Json, Request, segment
@@ -31,6 +31,7 @@ from adapters.outlook.outlook_series import (
     steps_for_patch,
     steps_from_nothing,
     touches_instances,
+    with_repeated,
 )
 from adapters.outlook.outlook_view import Owner
 from daemon.core.errors import NotFound, Refused, SyncError, Unavailable, VersionMismatch
@@ -139,7 +140,10 @@ class Writer:
             return Written(self._finished(write.ref.id))
 
     def _in_place(self, write: Update, whole: Whole, fields: Fields, after: View) -> Written:
-        pending = self._steps(write, whole, fields, after) if touches_instances(write) else Pending()
+        patch = with_repeated(whole.series, after, write.patch, self.owner)
+        if fields and patch != write.patch:  # nobody asks for these once more, so they stand on the master
+            return self._with_steps_on_master(replace(write, patch=patch), whole, fields, after)
+        pending = self._steps(write, whole, fields, after) if touches_instances(patch) else Pending()
         body = self._patch(whole, fields, notify=write.notify)
         ref = write.ref
         if body:
@@ -152,6 +156,15 @@ class Writer:
             now = self.reader.whole(write.ref.id) if body else whole
             carry_out(self.client, now, pending, self.owner)
         return Written(Ref(write.ref.id))
+
+    def _with_steps_on_master(self, write: Update, whole: Whole, fields: Fields, after: View) -> Written:
+        def body() -> dict[str, object]:
+            pending = self._steps(write, whole, fields, after)
+            return self._with_steps(self._patch(whole, fields, notify=write.notify), pending)
+
+        self._set("PATCH", path_of(write.ref.id), body, whole.event)
+        with _half_done():
+            return Written(self._finished(write.ref.id))
 
     def _steps(self, write: Update, whole: Whole, fields: Fields, after: View) -> Pending:
         said = self._patch(whole, fields, notify=write.notify)

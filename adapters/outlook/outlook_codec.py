@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import takewhile
 
-from adapters.outlook.outlook_extra import extra_of, instance_extra, instance_extra_text, with_extra
+from adapters.outlook.outlook_extra import extra_of, instance_extra, instance_extra_text, repeated_by, with_extra
 from adapters.outlook.outlook_fields import Target, Unheld, fields_of, original_day, recurrence_in, skip_days
 from adapters.outlook.outlook_item import Fields, OutlookItem
 from adapters.outlook.outlook_properties import EXTRA, TOKEN, UID
@@ -18,7 +18,7 @@ from adapters.outlook.outlook_view import Owner
 from adapters.outlook.recurrence_codec import index_of, instances
 from adapters.outlook.recurrence_pattern import EWS, Limits, Recurrence
 from adapters.outlook.windows_zones import windows_zone
-from daemon.core.fields import effective
+from daemon.core.fields import effective, equal
 from daemon.core.model import AllDay, Field, Key, Patch, Timed, Value, View, when_of
 from daemon.core.store import Create
 
@@ -56,6 +56,7 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
     series: View, original: date, wanted: Patch, master: OutlookItem, exception: OutlookItem | None, owner: Owner
 ) -> Fields:
     """The fields of one occurrence that are to differ from its series; None in `wanted`: what the series says."""
+    repeated = frozenset() if exception is None else repeated_by(exception, original)
     item = master if exception is None else exception
     item = with_extra(item, instance_extra(master, item, original))
     after: dict[Key, Value] = {}
@@ -71,11 +72,23 @@ def instance_fields(  # noqa: PLR0913, PLR0917  a series, one of its instances, 
         raise Unheld("an instance without a date")
     target = Target(after, frozenset(changed) - _SERIES_FIELDS, item, owner, extra_of(master).floating, master.zone_id)
     fields = fields_of(target)
-    if EXTRA not in fields:
+    repeats = _repeated(repeated, series, wanted)
+    if EXTRA not in fields and (repeats == repeated or not (fields or exception)):
         return fields
-    extra = fields[EXTRA]
+    extra = fields.get(EXTRA, item.properties.get(EXTRA))
     shown = extra_of(replace(item, properties={EXTRA: extra if isinstance(extra, str) else ""}))
-    return {**fields, EXTRA: instance_extra_text(master, shown, original)}
+    return {**fields, EXTRA: instance_extra_text(master, shown, original, repeats)}
+
+
+def _repeated(before: frozenset[str], series: View, wanted: Patch) -> frozenset[str]:
+    """The fields that an instance repeats of its series, after a patch of that instance."""
+    names = {
+        key.field.value
+        for key, value in wanted.items()
+        if key.field is not Field.WHEN
+        and (value is None or equal(Key(key.field), value, effective(series, Key(key.field))))
+    }
+    return (before - {key.field.value for key in wanted}) | names
 
 
 def patched(view: View, patch: Patch) -> dict[Key, Value]:

@@ -7,7 +7,7 @@ believed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -54,11 +54,20 @@ def instance_extra(master: OutlookItem, exception: OutlookItem, day: date) -> Ex
     return replace(extra_of(master), **words)  # type: ignore[arg-type]  # names of text fields alone
 
 
-def instance_extra_text(master: OutlookItem, extra: Extra, day: date) -> str:
-    """What is to stand on an instance: where it differs from its series."""
+def instance_extra_text(master: OutlookItem, extra: Extra, day: date, repeats: Iterable[str] = ()) -> str:
+    """What is to stand on an instance: where it differs from its series, and what it repeats of that."""
     series = extra_of(master)
     differing = {name: getattr(extra, name) for name in _TEXTS if getattr(extra, name) != getattr(series, name)}
-    return json.dumps({"of": day.isoformat(), **differing}, ensure_ascii=False, separators=(",", ":"))
+    repeated = {"repeats": sorted(repeats)} if repeats else {}
+    said = {"of": day.isoformat(), **differing, **repeated}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def repeated_by(exception: OutlookItem, day: date) -> frozenset[str]:
+    """The fields that we wrote on an instance as its series had them: they need not follow the series by themselves."""
+    said = _words(exception)
+    names = said.get("repeats") if said.get("of") == day.isoformat() else None
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
 def with_extra(item: OutlookItem, extra: Extra) -> OutlookItem:

@@ -13,6 +13,7 @@ from datetime import date
 
 from adapters.outlook.html_text import plain
 from adapters.outlook.outlook_codec import instance_fields
+from adapters.outlook.outlook_extra import repeated_by
 from adapters.outlook.outlook_fields import Unheld, original_day, recurrence_in, skip_days
 from adapters.outlook.outlook_item import (
     Attendee,
@@ -49,9 +50,23 @@ def is_about_series(write: Update) -> bool:
     return any(key.instance is not None or key.field in fields for key in write.patch)
 
 
-def touches_instances(write: Update) -> bool:
-    """Whether a write says something of single occurrences."""
-    return any(key.instance is not None or key.field is Field.SKIP for key in write.patch)
+def touches_instances(patch: Patch) -> bool:
+    """Whether a patch says something of single occurrences."""
+    return any(key.instance is not None or key.field is Field.SKIP for key in patch)
+
+
+def with_repeated(series: Series, after: View, patch: Patch, owner: Owner) -> Patch:
+    """A patch with what is to follow the series, of the instances that repeat what it changes there."""
+    changed = {key.field for key in patch if key.instance is None} - {Field.WHEN}
+    if not changed:
+        return patch
+    following = {
+        key: None
+        for day, exception in exceptions_by_day(series, owner).items()
+        for name in changed
+        if name.value in repeated_by(exception, day) and (key := Key(name, day)) not in after
+    }
+    return {**following, **patch}
 
 
 def drops_occurrences(series: Series, fields: Fields) -> bool:

@@ -130,6 +130,20 @@ def differences(meant, shown):
         ({Key(Field.DESCRIPTION): "one line"}, None),
     ]
 )
+@example(  # an instance that repeats its series, once it said something else
+    [
+        ({Key(Field.SUBJECT, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.SUBJECT, MONDAYS[0]): None}, None),
+        ({Key(Field.SUBJECT): "two"}, None),
+    ],
+)
+@example(  # an instance that repeats its series, once it said something else
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): None}, None),
+        ({Key(Field.DESCRIPTION): "two"}, None),
+    ],
+)
 @example(  # an instance that said for itself what its series said, and goes along with it
     [
         ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),

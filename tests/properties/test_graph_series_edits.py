@@ -32,6 +32,22 @@ _cuts = st.one_of(
     ],
     True,  # noqa: FBT003  as the strategies are given
 )
+@example(  # an instance that repeats its series, once it said something else
+    [
+        ({Key(Field.SUBJECT, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.SUBJECT, MONDAYS[0]): None}, None),
+        ({Key(Field.SUBJECT): "two"}, None),
+    ],
+    True,  # noqa: FBT003  as the strategies are given
+)
+@example(  # an instance that repeats its series, once it said something else
+    [
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),
+        ({Key(Field.DESCRIPTION, MONDAYS[0]): None}, None),
+        ({Key(Field.DESCRIPTION): "two"}, None),
+    ],
+    True,  # noqa: FBT003  as the strategies are given
+)
 @example(  # an instance that said for itself what its series said, and goes along with it
     [
         ({Key(Field.DESCRIPTION, MONDAYS[0]): "one line"}, None),
