@@ -29,7 +29,7 @@ from daemon.core.situation import EventNow, FileNow, Situation, organised_by_oth
 from daemon.core.store import Seen
 from daemon.core.taken_back import held
 from daemon.core.times import has_ended, last_end
-from daemon.core.tombstones import DELETED_THERE
+from daemon.core.tombstones import DATE_LOST, DELETED_THERE, FILE_REMOVED
 
 
 def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) -> Decision:
@@ -40,7 +40,7 @@ def file_gone(base: Base, file: FileNow, event: EventNow, situation: Situation) 
     if file.activity.local.masked:
         return Decision(verdicts.REMEMBERED, (Unlink("the file of a private event was removed", tombstone=True),))
     if is_finished(file, event, situation):
-        reason = "the file was removed" if file.missing else "the file lost its date"
+        reason = FILE_REMOVED if file.missing else DATE_LOST
         return Decision(verdicts.REMEMBERED, (Unlink(f"{reason}; past or done", tombstone=True),))
     if organised_by_others(event.activity.guests, situation.own):
         return Decision(verdicts.GUEST_KEPT, (Unlink("the file was removed, and you are a guest", tombstone=True),))
@@ -94,7 +94,7 @@ def _restore_file(file: FileNow, event: EventNow, situation: Situation) -> Decis
 
 def _delete_event(file: FileNow, event: EventNow, situation: Situation) -> Decision:
     gate = mail_gate(others(event.activity.guests, situation.own), situation, event.activity.unmailed)
-    reason = "the file was removed" if file.missing else "the file lost its date"
+    reason = FILE_REMOVED if file.missing else DATE_LOST
     if gate.verdict is not None and gate.hold is None:
         return Decision(gate.verdict)
     step = DeleteEvent(reason, mails=gate.mails)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 DELETED_THERE = "the event was deleted in the calendar"
 STANDS_ELSEWHERE = "it still stands in another calendar"
+FILE_REMOVED = "the file was removed"
+DATE_LOST = "the file lost its date"
 
 
 def yields(reason: str) -> bool:
@@ -12,3 +14,8 @@ def yields(reason: str) -> bool:
     One that was made because the user removed the file stays.
     """
     return reason in {DELETED_THERE, STANDS_ELSEWHERE}
+
+
+def is_undone_by(reason: str, *, is_scheduled: bool) -> bool:
+    """Whether what an event was deleted for has been taken back by the time that it is gone: the file is there."""
+    return is_scheduled and reason in {FILE_REMOVED, DATE_LOST}

@@ -149,7 +149,7 @@ class Applier:
                 self.journal.events.link(event.id, file.id, Base(step.agrees, step.overlay), role=role)
                 self._record.history(file, Side.CALENDAR, "link", "datebook", step.reason, {}, {})
                 if not file.uid:
-                    self.journal.files.give_uid(file.id, event.uid)
+                    self.journal.files.give_uids([(event.uid, file.id)])
                 if _is_heir(unit.decision):
                     self.journal.tombstones.drop(event.route, event.uid)
                     self.result.touched.add(event.route)

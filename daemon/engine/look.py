@@ -197,7 +197,7 @@ class FolderEyes:
         if row is not None and row.digest == digest:
             self._journal.files.restamp({path: stamp})
             if row.missing is not None:
-                self._journal.files.touch(row.id)
+                self._journal.files.returned(row.id)
                 found.note(row.id)
             self._stamps()[path] = stamp
             return True

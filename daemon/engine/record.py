@@ -11,7 +11,7 @@ from daemon.core.model import Base, Key, Pair, Patch
 from daemon.core.plan import Clash, Side
 from daemon.core.privacy import is_private
 from daemon.core.store import Ref, Seen, Written
-from daemon.core.tombstones import yields
+from daemon.core.tombstones import FILE_REMOVED, is_undone_by, yields
 from daemon.engine.unit import Unit
 from daemon.journal import Journal, encoding
 from daemon.journal.rows import ConflictRow, EventRow, FileRow
@@ -62,13 +62,17 @@ class Recorder:
 
     def event_deleted(self, event: EventRow, reason: str, *, remember: bool) -> None:
         """An event was deleted by us, and its link with it."""
-        if remember and event.uid:
+        file = self.journal.files.get(event.file) if event.file is not None else None
+        is_back = is_undone_by(reason, is_scheduled=file is not None and file.missing is None and file.is_scheduled)
+        if remember and event.uid and not is_back:
             self.journal.tombstones.put(self.route, event.uid, event.remote, reason, self.now)
         self.journal.events.forget(event.id)
-        if event.file is not None:
-            self.drop_missing(event.file)
+        if file is not None:
+            self.drop_missing(file.id)
+        if file is not None and is_back:
+            self.journal.files.returned(file.id)
 
-    def drop_missing(self, file: int, reason: str = "the file was removed") -> None:
+    def drop_missing(self, file: int, reason: str = FILE_REMOVED) -> None:
         """A file that is not there and is linked to nothing is forgotten."""
         row = self.journal.files.get(file)
         if row is None:
@@ -106,7 +110,7 @@ class Recorder:
             self.journal.events.unlink(event.id, remember=remember or keep)
             self.journal.events.settle(event.id, event.rev)
         if file is not None:
-            self.drop_missing(file, reason if yields(reason) else "the file was removed")
+            self.drop_missing(file, reason if yields(reason) else FILE_REMOVED)
 
     def file_named(self, file: FileRow, ref: Ref, uid: str) -> None:
         """The line of its uid was added to a file."""

@@ -110,7 +110,7 @@ class Settler:
                     Recorder(intent.route, self.journal, self.clock).lead(file.id)
                 if intent.event is not None and (event is None or event.id != intent.event):
                     self.journal.events.forget(intent.event)  # the deleted one that it stands for
-                self.journal.files.give_uid(file.id, intent.uid)
+                self.journal.files.give_uids([(intent.uid, file.id)])
                 self.journal.files.touch(file.id)
                 self._log(intent, "create", {}, reading.activity.view, uid=intent.uid)
             self.journal.intents.drop([intent.token])

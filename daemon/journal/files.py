@@ -210,6 +210,11 @@ class Files:
             [(now, path) for path in paths],
         )
 
+    def returned(self, id_: int) -> None:
+        """It is there again: news, whatever is being settled of it in this moment."""
+        self.touches += 1
+        self._db.execute("UPDATE files SET rev = rev + 1, dirty = 1, look_at = NULL WHERE id = ?", (id_,))
+
     def unseen(self, id_: int, now: float) -> None:
         """It was made, and where it is now the next look has to say."""
         self._any_missing = None
@@ -272,12 +277,8 @@ class Files:
         )
         return [_row(row) for row in rows]
 
-    def give_uid(self, id_: int, uid: str) -> None:
-        """The uid under which it will be known, before the file says so."""
-        self.give_uids([(uid, id_)])
-
     def give_uids(self, named: Iterable[tuple[str, int]]) -> None:
-        """The same for several: uid and row of each."""
+        """The uid under which a file will be known, before it says so: uid and row of each."""
         self._db.executemany("UPDATE files SET uid = ? WHERE id = ?", named)
 
     def judge(self, id_: int, verdict: Verdict) -> None:

@@ -1,13 +1,17 @@
-"""A great removal takes its time: what the first look sees of it is not a small one."""
+"""A removal takes its time: the first of many wait with the rest, and a file that is put back meanwhile is not lost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.memory.memory_store import MemoryStore, Mishap
+from daemon.core.errors import Unavailable
 from daemon.core.policy import Brake
+from daemon.core.store import Outcome, Remove, Store, Write
 from tests.servers.world import World, route
 
 CALL = "subject: Call {number}\ntype: call\ndue_date: {year}-12-24\ndue_time: 10:30\n"
@@ -99,3 +103,62 @@ def test_a_file_that_comes_back_in_the_moment_of_the_deletion_is_in_the_calendar
     world.clock.pass_by(seconds=timedelta(milliseconds=1).total_seconds())
     world.settle()
     assert len(calendar.events()) == 30
+
+
+class Undone:
+    """A calendar that is slow to delete: meanwhile the file is put back, and the daemon sees it."""
+
+    def __init__(self, store: Store, put_back: Callable[[], object]) -> None:
+        self._store, self._put_back = store, put_back
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def write(self, writes: Iterable[Write]) -> Iterator[tuple[Write, Outcome]]:
+        for write, outcome in self._store.write(writes):
+            if isinstance(write, Remove):
+                self._put_back()
+            yield write, outcome
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "as it was": lambda text: text,
+    "edited": lambda text: text.replace("10:30", "11:30"),
+    "without its uid": lambda text: text[: text.index("uid:")],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_is_put_back_while_its_event_is_deleted_is_in_the_calendar_again(world: World, way: str) -> None:
+    [(path, text)] = remove(world, range(1)).items()
+
+    def put_back() -> None:
+        world.write(path, WAYS[way](text))
+        world.clock.pass_by(seconds=0.1)
+        world.engine.look([path])
+        world.clock.pass_by(seconds=0.1)
+
+    world.wrap = lambda store: Undone(store, put_back)  # type: ignore[assignment,return-value]  # a store, by delegation
+    world.clock.pass_by(seconds=11)
+    world.pass_()
+    world.wrap = lambda store: store
+    world.settle()
+    assert len(world.calendars["work"].events()) == 30
+    assert "uid:" in world.read(path)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_is_put_back_before_the_deletion_is_known_to_have_happened_is_too(world: World, way: str) -> None:
+    [(path, text)] = remove(world, range(1)).items()
+    world.clock.pass_by(seconds=11)
+    calendar = world.calendars["work"]
+    assert isinstance(calendar, MemoryStore)
+    calendar.mishaps.append(Mishap(Unavailable("the answer was lost", uncertain=True), applied=True))
+    world.pass_()
+    assert len(calendar.events()) == 29
+    world.write(path, WAYS[way](text))
+    world.clock.pass_by(seconds=5)
+    world.restart()
+    world.settle()
+    assert len(calendar.events()) == 30
+    assert "uid:" in world.read(path)
