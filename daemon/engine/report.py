@@ -70,6 +70,11 @@ def _row(route: str, unit: Unit, step: object) -> dict[str, object] | None:  # n
 
 def _conflict(route: str, unit: Unit) -> dict[str, object]:
     fields = [_name(clash.key) for clash in unit.decision.clashes if clash.chosen is None]
+    return open_conflict(route, unit, fields)
+
+
+def open_conflict(route: str, unit: Unit, fields: Sequence[str]) -> dict[str, object]:
+    """The row of a conflict in these fields that waits for its user's word."""
     return _base(route, unit, "file", "conflict", unit.decision.verdict.reason, fields=fields)
 
 

@@ -9,15 +9,17 @@ from datetime import tzinfo
 
 from daemon.app import App, set_connected
 from daemon.control import Progress, ProgressSink, Reply
+from daemon.core import verdicts
 from daemon.core.errors import UsageError
 from daemon.core.moving import ARRIVES, MOVED, MOVING
-from daemon.core.plan import CreateEvent, DeleteEvent, Hold, State, Unlink
+from daemon.core.plan import CreateEvent, Decision, DeleteEvent, Hold, Link, State, Unlink
 from daemon.engine.holds import hold_id, keep_holds
-from daemon.engine.report import plan_rows
+from daemon.engine.report import open_conflict, plan_rows
 from daemon.engine.unit import Unit
+from daemon.journal.files import load_verdict
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.status import Json
-from daemon.status.standing import standing
+from daemon.status.standing import Standing, standing
 
 
 def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -33,19 +35,55 @@ def plan(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     for number, route in enumerate(app.config.routes):
         progress(Progress(f"reading {route}", number, len(app.config.routes)))
         found[route] = app.engine.plan(route)
-    for route, units in _whole_moves(found).items():
+    for route, units in _whole_moves(_made_once(found)).items():
         keep_holds(app.journal, route, units, app.clock.now())
         going = [unit for unit in units if unit.decision.hold is None and not unit.is_in_grace]
         actions += plan_rows(route, going)  # type: ignore[arg-type]  # rows are JSON
         actions += _later(route, app.engine.later(route), app.shown_zone)
         held += _held(route, units)
         stuck |= {unit.file.path for unit in units if unit.file and unit.decision.verdict.state in _STUCK}
-    broken, blocked = _left_out(app, stuck)
+    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
+    actions += _still_open(app, now, found)
+    broken, blocked = _left_out(now, stuck)
+    asks = held or broken or blocked or any(row["action"] == "conflict" for row in actions)  # type: ignore[index,call-overload]  # rows are JSON
     data: dict[str, Json] = {"actions": actions, "held": held, "broken": broken, "blocked": blocked}
-    return Reply(3 if held or broken or blocked else 0, data)
+    return Reply(3 if asks else 0, data)
 
 
 _STUCK = frozenset({State.BLOCKED, State.READ_ONLY})
+
+
+def _made_once(found: Mapping[str, list[Unit]]) -> dict[str, list[Unit]]:
+    """Without the events to be made for files that are linked in another calendar, which was read after this one."""
+    linked = {
+        unit.file.id
+        for units in found.values()
+        for unit in units
+        if unit.file and any(isinstance(step, Link) for step in unit.decision.steps)
+    }
+    return {
+        route: [unit for unit in units if not (_is_of(unit, linked) and _makes(unit))] for route, units in found.items()
+    }
+
+
+def _makes(unit: Unit) -> bool:
+    return any(isinstance(step, CreateEvent) for step in unit.decision.steps)
+
+
+def _still_open(app: App, now: Standing, found: Mapping[str, list[Unit]]) -> list[Json]:
+    """The conflicts that wait for their user's word, of files of which nothing new was seen."""
+    decided = {(route, unit.file.path) for route, units in found.items() for unit in units if unit.file}
+    fields: dict[tuple[str, str], list[str]] = {}
+    for one in now.conflicts:
+        if one.chosen is None and (one.calendar, one.file) not in decided:
+            fields.setdefault((one.calendar, one.file), []).append(one.field)
+    rows: list[Json] = []
+    with app.journal.turn():
+        for (route, path), names in fields.items():
+            file = app.journal.files.by_path(path)
+            verdict = load_verdict(file.verdict) if file is not None and file.verdict else verdicts.CONFLICT
+            rows.append(open_conflict(route, Unit(file, None, Decision(verdict)), names))  # type: ignore[arg-type]  # rows are JSON
+    return rows
 
 
 def _whole_moves(found: Mapping[str, list[Unit]]) -> dict[str, list[Unit]]:
@@ -83,9 +121,8 @@ def _with_its_end(unit: Unit, arriving: Collection[int]) -> Unit:
     return replace(unit, decision=replace(unit.decision, steps=(*unit.decision.steps, DeleteEvent(MOVED))))
 
 
-def _left_out(app: App, stuck: set[str]) -> tuple[int, int]:
+def _left_out(now: Standing, stuck: set[str]) -> tuple[int, int]:
     """How many files can't be read, and how many others no sync can send before their user acts."""
-    now = standing(app.journal, app.config.routes, str(app.config.store), app.engine.eyes.problems.values())
     asking = stuck | {one.file for one in now.problems if one.file is not None and one.needs_user}
     return now.store.broken, max(0, len(asking) - now.store.broken)
 
