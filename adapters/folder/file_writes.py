@@ -30,6 +30,7 @@ from adapters.folder.file_staging import Changed, Staging, paper
 from adapters.folder.trash import note_of
 from daemon.core.errors import Forbidden, Full, Held, NotFound, StoreError, SyncError, Unreadable, VersionMismatch
 from daemon.core.store import Create, Outcome, Ref, Remove, Update, Write, Written
+from daemon.core.times import zone_of
 
 _MANY = 8  # from so many files on, one sync of the file system is cheaper than one for each
 _TRIES = 10_000
@@ -156,7 +157,8 @@ class Batch:
         if ref.version and digest(content.raw) != ref.version:
             raise Changed
         if isinstance(write, Remove):
-            note = note_of(ref.id, digest(content.raw), write.reason, self._now)
+            today = self._now.astimezone(zone_of(self._formats.zone))  # the folder's day, by its user's clock
+            note = note_of(ref.id, digest(content.raw), write.reason, today)
             self._staging.prepare_removal(write.token, ref.id, digest(content.raw), note)
             return _Ready(write.token, ref.id)
         raw = write.change(content.raw) if isinstance(write, Rewrite) else self._patched(content, write)

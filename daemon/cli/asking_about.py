@@ -45,8 +45,12 @@ def add_to(commands: Commands) -> None:
         "--status", metavar="STATUS", help="the activity's own `status`: confirmed, tentative or cancelled"
     )
     listing.add_argument("--sync", metavar="STATE", help=f"how its sync stands: {_STATES}")
-    listing.add_argument("--from", metavar="DATE", help="that begin on this day or later")
-    listing.add_argument("--to", metavar="DATE", help="that begin on this day or before")
+    listing.add_argument(
+        "--from", metavar="DATE", help="that begin on this day or later; a series: of which an instance does"
+    )
+    listing.add_argument(
+        "--to", metavar="DATE", help="that begin on this day or before; together with --from: within these days"
+    )
     either = listing.add_mutually_exclusive_group()
     either.add_argument("--done", action="store_true", help="that are done")
     either.add_argument("--open", action="store_true", help="that are not done")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from config.node import instead
 from daemon.app import App, disconnected_routes
@@ -44,7 +44,8 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
     away = disconnected_routes(app.routes, app.journal)
     with app.journal.turn():
         lines = [_line(app, row, away) for row in app.journal.files.all() if row.missing is None]
-    filters = _filters(args)
+    _check_type(app, args, {line.kind for line in lines})
+    filters = _filters(app, args)
     hidden: Counter[str] = Counter()
     shown: list[Json] = []
     for line in sorted(lines, key=_order):
@@ -53,7 +54,7 @@ def list_activities(app: App, args: Mapping[str, Json], progress: ProgressSink) 
         if not missed:
             shown.append(_shown(line))
     hints: list[Json] = [
-        *_hints(app, args, {line.kind for line in lines}),
+        *_hints(args),
         *(f"{one.reason} {one.cure}" for one in map(disconnected, _left_alone(away, lines))),
     ]
     return Reply(0, {"activities": shown, "hidden": dict(hidden), "hints": hints})
@@ -65,9 +66,16 @@ def _left_alone(away: Mapping[str, Route], lines: Sequence[_Line]) -> Iterator[R
     yield from routes.values()
 
 
-def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]:
+def _check_type(app: App, args: Mapping[str, Json], used: set[str]) -> None:
+    """Raise UsageError for a type that neither the config nor any file knows."""
+    kind = str(args.get("type") or "")
+    if kind and kind not in {*used, *app.config.types}:
+        raise UsageError(f"There is no type `{kind}`.", what_to_do=instead(kind, sorted({*used, *app.config.types})))
+
+
+def _hints(args: Mapping[str, Json]) -> Iterator[str]:
     """What may have been meant by a filter that fits nothing, whatever the activities are."""
-    status, state, kind = (str(args.get(name) or "") for name in ("status", "sync", "type"))
+    status, state = (str(args.get(name) or "") for name in ("status", "sync"))
     if status and status not in set(Status):
         if status in set(State):
             yield f"`{status}` says how a sync stands, not an activity's status: give --sync {status}"
@@ -78,8 +86,6 @@ def _hints(app: App, args: Mapping[str, Json], kinds: set[str]) -> Iterator[str]
             yield f"`{state}` is an activity's own status, not how its sync stands: give --status {state}"
         else:
             yield f"There is no state `{state}`. {instead(state, list(State))}"
-    if kind and kind not in {*kinds, *app.config.types}:
-        yield f"There is no type `{kind}`. {instead(kind, app.config.types)}"
 
 
 def _line(app: App, row: FileRow, away: Mapping[str, Route]) -> _Line:
@@ -119,10 +125,14 @@ def _order(line: _Line) -> tuple[date, str, str]:
 
 
 def _day_of(line: _Line) -> date | None:
-    return line.begins.date() if isinstance(line.begins, datetime) else line.begins
+    return _as_day(line.begins)
 
 
-def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
+def _as_day(begins: datetime | date | None) -> date | None:
+    return begins.date() if isinstance(begins, datetime) else begins
+
+
+def _filters(app: App, args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool]]]:
     """Name and test of each filter that was given; `hidden` counts by these names."""
     found: list[tuple[str, Callable[[_Line], bool]]] = []
     owner, kind, status, state, text = (
@@ -143,7 +153,7 @@ def _filters(args: Mapping[str, Json]) -> list[tuple[str, Callable[[_Line], bool
         found.append(("text", lambda line: text.casefold() in line.text))
     first, last = _day(args.get("from")), _day(args.get("to"))
     if first or last:
-        found.append(("time", lambda line: _within(_day_of(line), first, last)))
+        found.append(("time", lambda line: _falls_within(app, line, first, last)))
     return found
 
 
@@ -154,6 +164,20 @@ def _day(value: Json) -> date | None:
         return date.fromisoformat(str(value))
     except ValueError as error:
         raise UsageError(f"{value} is not a date.", what_to_do="Write it as 2026-11-24.") from error
+
+
+def _falls_within(app: App, line: _Line, first: date | None, last: date | None) -> bool:
+    """Whether it begins within these days, both of them included; of a series, whether any instance does."""
+    view = line.file.activity.view
+    if not text_of(view, Field.REPEAT):
+        return _within(_day_of(line), first, last)
+    from daemon.core.times import occurrences, shifted  # noqa: PLC0415  only `list` with dates needs it
+
+    # A day more at each end: days are those of the user's clock, and instances have zones of their own.
+    since = shifted(datetime.combine(first, time(), UTC), timedelta(days=-1)) if first else None
+    until = shifted(datetime.combine(last, time(), UTC), timedelta(days=2)) if last else None
+    found = occurrences(view, zone=app.engine.around.zone, since=since, until=until)
+    return any(_within(_as_day(_begins(each.when, app.shown_zone)), first, last) for each in found)
 
 
 def _within(day: date | None, first: date | None, last: date | None) -> bool:

@@ -182,7 +182,8 @@ def test_a_filter_that_means_something_else_is_answered_with_what_it_may_mean(sy
     assert "--sync synced" in hint("--status", "synced")
     assert "`confirmed`" in hint("--status", "confirmd")
     assert "--status tentative" in hint("--sync", "tentative")
-    assert "`call`" in hint("--type", "cal")
+    wrong = synced.run("list", "--type", "cal")
+    assert (wrong.code, "There is no type `cal`" in wrong.err, "`call`" in wrong.err) == (2, True, True)
     assert hint("--sync", "synced", "--type", "call", "--status", "confirmed") == ""
     assert synced.run("list", "--sync", "broken", "--json").json["hidden"] == {"sync": 1}
 
@@ -193,6 +194,21 @@ def test_check_names_file_line_and_column(person: Person) -> None:
     checked = person.run("check", str(path))
     assert checked.code == 3
     assert re.search(r"bad\.yaml:2:\d+: ", checked.out + checked.err)
+
+
+def test_list_of_some_days_has_the_series_with_an_instance_on_them(synced: Person) -> None:
+    weekly = "type: meeting\ndue_date: 2027-01-05\nrepeat: every week on Tuesday\nskip: [2027-11-23]\n"
+    synced.write("weekly.yaml", f"subject: Review\n{weekly}")
+    synced.write("late.yaml", f"subject: Late\n{weekly}due_time: 23:30\ntimezone: America/New_York\n")
+
+    def listed(*days: str) -> list[str]:
+        return [row["subject"] for row in synced.run("list", *days, "--json").json["activities"]]
+
+    assert listed("--from", "2027-11-16", "--to", "2027-11-16") == ["Review"]
+    assert listed("--from", "2027-11-17", "--to", "2027-11-17") == ["Late"]  # it is Wednesday in Helsinki by then
+    assert listed("--from", "2027-11-23", "--to", "2027-11-23") == []
+    assert listed("--to", "2027-01-04") == []
+    assert listed("--from", "2027-12-01") == ["Review", "Late"]
 
 
 def test_list_says_how_many_each_filter_hides(synced: Person) -> None:

@@ -348,6 +348,15 @@ def test_a_removed_file_lies_in_the_trash_with_date_and_reason_and_comes_back(ro
     assert store.trash_list() == []
 
 
+def test_the_trash_is_sorted_by_the_days_of_its_users_zone(root):
+    put(root, "a.yaml")
+    late = FileStore(root, zone="Europe/Moscow", clock=lambda: NOW.replace(hour=21, minute=53), types=("call",))
+    carry_out(late, Remove(seen(late, "a.yaml").ref, "t1", reason="the event was deleted"))
+    assert (root / ".datebook/trash/2026-11-24/a.yaml").exists()
+    (entry,) = late.trash_list()
+    assert entry.when == NOW.replace(hour=21, minute=53)
+
+
 def test_two_files_of_one_name_lie_in_the_trash_side_by_side(root, store):
     for folder in ("a", "b"):
         put(root, f"{folder}/x.yaml")
