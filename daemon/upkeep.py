@@ -15,6 +15,7 @@ _log = structlog.get_logger("datebook.upkeep")
 
 _EVERY = timedelta(days=1)
 _BUFFER = timedelta(days=1)  # an editor's old buffer is told for an hour; a suspended laptop may need longer
+_SHOWN = timedelta(days=1)  # what came of an old buffer is news that long
 _MARK = "upkeep"
 
 
@@ -50,6 +51,7 @@ class Upkeep:
             self.journal.past.prune((now - self.keep).timestamp())
             self.journal.copies.prune()
             self.journal.replaced.prune((now - _BUFFER).timestamp())
+            self.journal.conflicts.prune((now - _SHOWN).timestamp())
         self.journal.compact()
         self._drop_old_damaged(now)
         _log.info("upkeep_done", journal=self.journal.path.stat().st_size)

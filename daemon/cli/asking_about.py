@@ -143,8 +143,12 @@ def _conflicts(args: argparse.Namespace, shell: Shell) -> int:
     for row in rows:
         shell.out.line(f"{plain(row['file'])}: {shell.out.ink(row['field'], Ink.STRONG)} ({row['calendar']})")
         shell.out.line(f"  file      {_value(row['file_value'])}")
-        shell.out.line(f"  calendar  {_value(row['calendar_value'])}")
-        shell.out.line(f"  datebook resolve {plain(row['file'])} --keep file|calendar")
+        kept = "" if row["chosen"] is None else " (kept: the file's save put back an older value)"
+        shell.out.line(f"  calendar  {_value(row['calendar_value'])}{kept}")
+        if row["chosen"] is None:
+            shell.out.line(f"  datebook resolve {plain(row['file'])} --keep file|calendar")
+        else:
+            shell.out.line("  Save your value once more: then it is believed.")
     return reply.code
 
 

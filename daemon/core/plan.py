@@ -53,13 +53,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Both sides changed one key to different values. `chosen` None: open, its user must say."""
+    """Both sides changed one key to different values. `chosen` None: open, its user must say.
+
+    `old_buffer`: the file only put back what stood there before; that is shown until the file changes again.
+    """
 
     key: Key
     base: Half
     file: Value | None
     calendar: Value | None
     chosen: Side | None
+    old_buffer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def _old_buffer(merged: Merged, base: Base, file: FileNow, shown: View) -> Merge
     ]
     if not stale:
         return merged
-    clashes = [Clash(key, base.pair(key).file, view.get(key), shown.get(key), Side.CALENDAR) for key in stale]
+    clashes = [
+        Clash(key, base.pair(key).file, view.get(key), shown.get(key), Side.CALENDAR, old_buffer=True) for key in stale
+    ]
     halves = {key: blank_or(shown.get(key)) for key in stale}
     rest = merged.without(Side.CALENDAR, stale)
     return replace(

@@ -160,6 +160,8 @@ class Recorder:
                 self.journal.conflicts.put(self._conflict(unit.file.id, name, clash))
             else:
                 self._loser(unit.file, clash)
+            if clash.old_buffer:
+                self.journal.conflicts.show(self._conflict(unit.file.id, name, clash))
         self.journal.conflicts.keep_open(unit.file.id, self.route, open_keys)
 
     def _conflict(self, file: int, name: str, clash: Clash) -> ConflictRow:
@@ -173,7 +175,8 @@ class Recorder:
         if clash.chosen is Side.CALENDAR:
             winner, loser = loser, winner
         side = clash.chosen.other if clash.chosen else Side.FILE
-        self.history(file, side, "conflict", "datebook", "both changed it", {clash.key: loser}, {clash.key: winner})
+        why = "an old buffer was saved" if clash.old_buffer else "both changed it"
+        self.history(file, side, "conflict", "datebook", why, {clash.key: loser}, {clash.key: winner})
 
     def history(  # noqa: PLR0913, PLR0917  one line of the log
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from daemon.core.plan import Side
 from daemon.journal.rows import ConflictRow, Entry, HoldRow
 from daemon.journal.seldom import Seldom
 
@@ -100,9 +102,10 @@ class History:
 
 
 class Conflicts(Seldom):
-    """Fields on which both sides differ, or differed and one was chosen."""
+    """Fields on which both sides differ, or differed and one was chosen: by its user, or because the other was old."""
 
     _table = "conflicts"
+    _OLD = "old-buffer"  # in place of the side that was chosen: the calendar's value stays, and nothing is to be done
 
     def put(self, row: ConflictRow) -> None:
         """Note a conflict; one that is already open keeps its date."""
@@ -115,9 +118,14 @@ class Conflicts(Seldom):
         )
 
     def keep_open(self, file: int, route: str, keys: Sequence[str]) -> None:
-        """Only these keys of the file are still open."""
+        """Only these keys of the file are still open; what was shown of it before it was edited is no news any more."""
         if self._is_empty():
             return
+        self._db.execute(
+            """DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen = ?
+            AND since < (SELECT changed FROM files WHERE files.id = conflicts.file)""",
+            (file, route, self._OLD),
+        )
         marks = ",".join("?" * len(keys))
         self._db.execute(
             f"DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NULL AND key NOT IN ({marks})",  # noqa: S608  only question marks
@@ -135,7 +143,7 @@ class Conflicts(Seldom):
         if self._is_empty():
             return []
         rows = self._db.execute(
-            "SELECT key FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route)
+            "SELECT key FROM conflicts WHERE file = ? AND route = ? AND chosen != ?", (file, route, self._OLD)
         )
         return [row[0] for row in rows]
 
@@ -143,13 +151,28 @@ class Conflicts(Seldom):
         """What was chosen holds on both sides now."""
         if self._is_empty():
             return
-        self._db.execute("DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen IS NOT NULL", (file, route))
+        self._db.execute("DELETE FROM conflicts WHERE file = ? AND route = ? AND chosen != ?", (file, route, self._OLD))
 
-    def rows(self, *, open_only: bool = True) -> list[ConflictRow]:
-        """The conflicts, oldest first."""
+    def show(self, row: ConflictRow) -> None:
+        """An old buffer was saved, and the calendar's value stays: shown until the file changes again, or for a day."""
+        self._db.execute("DELETE FROM conflicts WHERE (file, route, key) = (?, ?, ?)", (row.file, row.route, row.key))
+        self.put(replace(row, chosen=self._OLD))
+
+    def prune(self, before: float) -> None:
+        """Show no more what is that old."""
+        self._db.execute("DELETE FROM conflicts WHERE chosen = ? AND since < ?", (self._OLD, before))
+
+    def rows(self) -> list[ConflictRow]:
+        """The open conflicts, oldest first."""
+        return self._rows("chosen IS NULL")
+
+    def settled(self) -> list[ConflictRow]:
+        """Those that are only shown: what was saved from an old buffer, with the calendar's value chosen."""
+        return [replace(row, chosen=Side.CALENDAR.value) for row in self._rows(f"chosen = '{self._OLD}'")]
+
+    def _rows(self, where: str) -> list[ConflictRow]:
         query = "SELECT file, route, key, file_value, calendar_value, chosen, since FROM conflicts"
-        where = " WHERE chosen IS NULL" if open_only else ""
-        return [ConflictRow(*row) for row in self._db.execute(f"{query}{where} ORDER BY since, file, key")]
+        return [ConflictRow(*row) for row in self._db.execute(f"{query} WHERE {where} ORDER BY since, file, key")]
 
 
 class Replaced(Seldom):

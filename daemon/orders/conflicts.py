@@ -13,6 +13,7 @@ from daemon.core.plan import Side, blank_or
 from daemon.journal import encoding
 from daemon.journal.rows import ConflictRow
 from daemon.orders import taken_back
+from daemon.orders.removed_files import hold_named, no_conflict
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.orders.why import relative
 from daemon.status import Json
@@ -23,7 +24,7 @@ _WHEN = dict.fromkeys(("due_date", "due_time", "duration", "timezone"), Field.WH
 
 
 def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
-    """Both values of every open conflict."""
+    """Both values of every open conflict, and of those that an old buffer made, with the side that was chosen."""
     del args, progress
     now = standing(app.journal, app.config.routes, str(app.config.store), ())
     rows: list[Json] = [
@@ -38,7 +39,7 @@ def show(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
         }
         for one in now.conflicts
     ]
-    return Reply(3 if rows else 0, {"conflicts": rows})
+    return Reply(3 if any(one.chosen is None for one in now.conflicts) else 0, {"conflicts": rows})
 
 
 def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
@@ -50,6 +51,8 @@ def resolve(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
         return reply
     with app.journal.turn():
         file = app.journal.files.by_path(path)
+        if file is None and (hold := hold_named(app, str(args["file"]))) is not None:
+            raise no_conflict(hold)
         if file is None:
             raise UsageError(f"There is no file {path}.", what_to_do="`datebook conflicts` names those in conflict.")
         rows = _meant(path, [row for row in app.journal.conflicts.rows() if row.file == file.id], field)

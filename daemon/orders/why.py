@@ -59,6 +59,8 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     leading = next((link for link in links if link.role == "primary"), next(iter(links), None))
     calendar = leading.route if leading else row.route if row else None
     verdict = _despite_absence(app, links, _despite_trouble(app, calendar, _why(app, path, row)))
+    if row is not None and verdict.state is State.SYNCED:
+        verdict = _old_buffer(app, row, verdict)
     if row is not None and verdict.state is State.IGNORED:
         verdict, calendar = _left_behind(app, row, verdict, calendar)
     data: dict[str, Json] = {
@@ -74,6 +76,16 @@ def why(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
     }
     asks = verdict.state in {State.CONFLICT, State.HELD, State.BROKEN, State.BLOCKED, State.READ_ONLY}
     return Reply(3 if asks else 0, data)
+
+
+def _old_buffer(app: App, row: FileRow, verdict: Verdict) -> Verdict:
+    """What is in step, though its last save put an old value back, in place of which the calendar's stays."""
+    with app.journal.turn():
+        fields = ", ".join(one.key for one in app.journal.conflicts.settled() if one.file == row.id)
+    if not fields:
+        return verdict
+    words = f"The last save put back an older value ({fields}); the calendar's value stays."
+    return replace(verdict, reason=f"{verdict.reason} {words}", cure="Save your value once more: then it is believed.")
 
 
 def _left_behind(app: App, row: FileRow, verdict: Verdict, calendar: str | None) -> tuple[Verdict, str | None]:

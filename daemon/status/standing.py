@@ -55,7 +55,8 @@ class Standing:
     def needs_user(self) -> bool:
         """Whether something waits for its user: a conflict, a held plan, a broken file, a blocked item."""
         asked = any(problem.needs_user for problem in self.problems)
-        return asked or bool(self.conflicts) or any(calendar.held for calendar in self.calendars.values())
+        undecided = any(conflict.chosen is None for conflict in self.conflicts)
+        return asked or undecided or any(calendar.held for calendar in self.calendars.values())
 
 
 def standing(  # noqa: PLR0913  what there is, and how it is shown, by name
@@ -75,7 +76,8 @@ def standing(  # noqa: PLR0913  what there is, and how it is shown, by name
         tally = _Tally.of(journal.files.tally())
         broken = journal.files.broken_ones()
         shown_ones = [row for text in tally.shown for row in journal.files.judged(text) if row.problem is None]
-        conflicts = tuple(conflict for row in journal.conflicts.rows() if (conflict := _conflict(journal, row)))
+        rows = (*journal.conflicts.rows(), *journal.conflicts.settled())
+        conflicts = tuple(conflict for row in rows if (conflict := _conflict(journal, row)))
         holds = journal.holds.rows()
         problems = (
             *_file_problems([*broken, *shown_ones], routes, zone),
@@ -108,7 +110,7 @@ def _calendars(
             linked=journal.events.count(name),
             pending_out=going[name],
             pending_in=coming.get(name, 0),
-            conflicts=len({one.file for one in conflicts if one.calendar == name}),
+            conflicts=len({one.file for one in conflicts if one.calendar == name and one.chosen is None}),
             blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
             held=_held([hold for hold in holds if hold.route == name]),
         )
