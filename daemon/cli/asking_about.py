@@ -29,7 +29,10 @@ _RESOLVE = (
 )
 _LOG = "Shows what was done, by whom, before and after; newest first."
 _UNDO = "Takes one entry of the log back, on both sides, before it returns."
-_RESTORE = "Brings a file back from the trash, and its event with it."
+_RESTORE = (
+    "Brings a file back from the trash, and its event with it; or a file that was removed while its event still "
+    "stands (FILE may be the id of a hold: all files of it that were removed)."
+)
 _FILE = "a file of the store"
 _STATES = "synced, waiting, held, conflict, blocked, read_only, ignored, unscheduled or broken"
 

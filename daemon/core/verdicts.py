@@ -66,7 +66,8 @@ HELD_BRAKE = Verdict(
     State.HELD,
     "brake",
     "More deletions or mass edits came at once than the brake lets through.",
-    "Read `datebook plan`; run `datebook approve` if they are meant, or put the items back.",
+    "Read `datebook plan`; run `datebook approve` if they are meant, or put the items back "
+    "(`datebook restore HOLD`: all removed files of it).",
 )
 HELD_MAIL = Verdict(
     State.HELD,
@@ -94,6 +95,19 @@ GUESTS_NEVER = Verdict(
     "The event has guests and this service mails them at every change; `guests: never` forbids that. "
     "Your edit is kept in the file and not sent.",
     "Make the change in the calendar, or set `guests: ask` for this calendar.",
+)
+GUESTS_KEEP_EVENT = Verdict(
+    State.READ_ONLY,
+    GUESTS_NEVER.code,
+    "The file was removed. Its event stays, because it has guests whom this service mails when it is deleted; "
+    "`guests: never` forbids that.",
+    "Put the file back (`datebook restore FILE`), delete the event in the calendar yourself, "
+    "or set `guests: ask` for this calendar.",
+)
+GUESTS_KEEP_UNDATED = replace(
+    GUESTS_KEEP_EVENT,
+    reason=GUESTS_KEEP_EVENT.reason.replace("The file was removed.", "The file lost its date."),
+    cure=GUESTS_KEEP_EVENT.cure.replace("Put the file back (`datebook restore FILE`)", "Put the date back"),
 )
 DONE_DELETED = Verdict(
     State.IGNORED,

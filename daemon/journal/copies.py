@@ -31,6 +31,11 @@ class Copies:
         """Its user saved these bytes."""
         self._db.execute("INSERT OR REPLACE INTO copies VALUES (?, ?)", (file, sealed_raw(raw)))
 
+    def of(self, file: int) -> bytes | None:
+        """What its user saved last. Raises JournalError."""
+        row = self._db.execute("SELECT raw FROM copies WHERE file = ?", (file,)).fetchone()
+        return None if row is None else unsealed_raw(row[0])
+
     def removed(self, uid: str) -> Removed | None:
         """The last file with this uid that was forgotten. Raises JournalError."""
         row = self._db.execute("SELECT path, seen, raw FROM removed WHERE uid = ?", (uid,)).fetchone()

@@ -20,6 +20,7 @@ from daemon.core.store import Create, Remove, Seen, Update, Write, Written
 from daemon.journal import encoding
 from daemon.journal.copies import Removed
 from daemon.journal.rows import Entry, FileRow
+from daemon.orders.removed_files import removed_files
 from daemon.orders.syncing import reply_of, sync_routes
 from daemon.orders.why import places_meant
 from daemon.status import Json
@@ -234,10 +235,17 @@ def _read(app: App, path: str) -> Seen:
 
 
 def restore(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply:
-    """Bring a file back from the trash; it is synced again."""
+    """Bring a file back from the trash, or one that was removed and still waits (a hold's id: all of it)."""
     with app.journal.turn():
         since = app.journal.history.newest()
-    path = _restore(app, str(args.get("file") or ""), places_meant(app, args))
+    given, meant = str(args.get("file") or ""), places_meant(app, args)
+    if removed := removed_files(app, given, meant):
+        paths = [_put_back(app, uid, state) for uid, state in removed]
+        for path in paths:
+            _lift(app, path)
+        reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
+        return _told(reply, {"restored": ", ".join(paths)})
+    path = _restore(app, given, meant)
     reply = reply_of(app, sync_routes(app, list(app.config.routes), progress))
     _explain_return(app, path, since, "restored from the trash")
     return _told(reply, {"restored": path})

@@ -359,6 +359,30 @@ def test_many_removed_files_wait_for_a_word(person: Person) -> None:
     assert len(person.events()) == 5
 
 
+def test_removed_files_that_the_brake_holds_are_put_back_by_one_command(person: Person) -> None:
+    person.sync()
+    for number in range(8):
+        person.write(f"call-{number}.yaml", CALL.replace("Anna", f"Anna {number}"))
+    person.sync()
+    before = {path: person.read(path) for path in person.files()}
+    for path in before:
+        (person.store / path).unlink()
+    assert person.sync().code == 3
+    (held,) = person.run("plan", "--json").json["held"]
+    resolved = person.run("resolve", held["id"], "--keep", "file")
+    assert resolved.code == 2
+    assert "is a plan that is held, not a conflict: 8 events" in resolved.err
+    assert f"datebook approve {held['id']}" in resolved.err
+    assert f"datebook restore {held['id']}" in resolved.err
+    assert person.run("restore", "call-0.yaml").code == 3  # the others still wait
+    (held,) = person.run("plan", "--json").json["held"]
+    restored = person.run("restore", held["id"])
+    assert (restored.code, restored.err) == (0, "")
+    assert {path: person.read(path) for path in person.files()} == before
+    assert len(person.events()) == 8
+    assert person.run("plan", "--json").json["held"] == []
+
+
 def test_disconnect_and_connect_again_doubles_nothing(synced: Person) -> None:
     assert synced.run("disconnect", "home").code == 0
     synced.edit("call.yaml", "10:30", "11:30")
