@@ -96,7 +96,7 @@ def _delete_event(file: FileNow, event: EventNow, situation: Situation) -> Decis
     gate = mail_gate(others(event.activity.guests, situation.own), situation, event.activity.unmailed)
     reason = FILE_REMOVED if file.missing else DATE_LOST
     if gate.verdict is not None and gate.hold is None:
-        return Decision(gate.verdict)
+        return Decision(verdicts.GUESTS_KEEP_EVENT if file.missing else verdicts.GUESTS_KEEP_UNDATED)
     step = DeleteEvent(reason, mails=gate.mails)
     verdict = gate.verdict or verdicts.waiting("deleting", reason)
     return Decision(verdict, (step,), hold=gate.hold, then=None if file.missing else verdicts.UNSCHEDULED)

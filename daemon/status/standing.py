@@ -111,7 +111,7 @@ def _calendars(
             pending_out=going[name],
             pending_in=coming.get(name, 0),
             conflicts=len({one.file for one in conflicts if one.calendar == name and one.chosen is None}),
-            blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY],
+            blocked=states[name, State.BLOCKED] + states[name, State.READ_ONLY] + tally.stuck[name],
             held=_held([hold for hold in holds if hold.route == name]),
         )
         for name, route in routes.items()
@@ -142,22 +142,26 @@ class _Tally:
 
     states: Counter[tuple[str | None, State | None]]
     shown: tuple[str, ...]
+    stuck: Counter[str | None]  # by route, files that are gone and whose events can't follow
     waiting: Counter[str | None]  # by route, files that are gone too: what becomes of their events waits
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str | None, str | None, bool, int]]) -> _Tally:
         states: Counter[tuple[str | None, State | None]] = Counter()
         waiting: Counter[str | None] = Counter()
+        stuck: Counter[str | None] = Counter()
         shown: dict[str, None] = {}
         for text, route, here, count in rows:
             state = load_verdict(text).state if text else None
             if here:
                 states[route, state] += count
+            elif state in _SHOWN:
+                stuck[route] += count
             if state is State.WAITING:
                 waiting[route] += count
             if text and (state in _SHOWN or _is_grace(text) or load_verdict(text).code in _TOLD):
                 shown[text] = None
-        return cls(states, tuple(shown), waiting)
+        return cls(states, tuple(shown), stuck, waiting)
 
 
 def _going(tally: _Tally, unsettled: Iterable[tuple[str | None, str | None, int]]) -> Counter[str | None]:

@@ -226,7 +226,18 @@ def _export(story: Story, wanted: Sequence[str]) -> None:
         assert line in lines, lines
 
 
+def _blocked(story: Story, wanted: Mapping[str, str]) -> None:
+    """How many files the status file counts as blocked, by calendar."""
+    from daemon.status.standing import standing
+
+    app = story.me.app()
+    now = standing(app.journal, app.config.routes, str(app.config.store), ())
+    found = {name: str(one.blocked) for name, one in now.calendars.items()}
+    assert {name: found[name] for name in wanted} == wanted, f"blocked are {found}"
+
+
 CHECKS: Mapping[str, Callable[[Any, Any], None]] = {
+    "blocked": _blocked,
     "calendar": _calendar,
     "conflicts": _conflicts,
     "event": _event,
