@@ -43,6 +43,7 @@ class Synced:
     again: datetime | None = None
     wake: frozenset[str] = frozenset()  # other routes that have something to do because of this pass
     error: SyncError | None = None
+    files: int = 0  # of what it wrote, the files; the rest went to the calendar
 
 
 class Passes(Protocol):

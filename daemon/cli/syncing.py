@@ -60,8 +60,8 @@ def _tell_synced(reply: Reply, args: argparse.Namespace, shell: Shell) -> int:
         return reply.code
     rows: Sequence[Mapping[str, Any]] = reply.data["calendars"]  # type: ignore[assignment]  # as the order has it
     for row in rows:
-        done = "up to date" if not row["wrote"] + row["read"] else f"{row['wrote']} written, {row['read']} read"
-        shell.out.line(f"{row['calendar']}: {done}" if not row["error"] else f"{row['calendar']}: not finished")
+        done = "not finished" if row["error"] else _amounts(row)
+        shell.out.line(f"{row['calendar']}: {done}")
     waiting: Sequence[Mapping[str, Any]] = reply.data.get("waiting", ())  # type: ignore[assignment]  # as above
     for row in waiting:
         shell.out.line(f"{plain(row['file'])}: {plain(row['reason'])} {plain(row['cure'])}")
@@ -73,6 +73,14 @@ def _tell_synced(reply: Reply, args: argparse.Namespace, shell: Shell) -> int:
     elif reply.data.get("needs_user"):
         shell.out.line("Something needs you: `datebook status` says what.")
     return reply.code
+
+
+def _amounts(row: Mapping[str, Any]) -> str:
+    """What went each way: to the calendar, to files; what was only read, such as an event that a file equals."""
+    out, files = row["wrote"] - row["files"], row["files"]
+    moved = [f"{out:,} to the calendar" if out else "", f"{files:,} to files" if files else ""]
+    read = f"{counted(row['read'], 'event')} read" if row["read"] and not files else ""
+    return ", ".join(filter(None, [*moved, read])) or "up to date"
 
 
 def _plan(args: argparse.Namespace, shell: Shell) -> int:

@@ -165,7 +165,7 @@ class Engine:
                 applied = self._apply(route, store)
                 self.eyes.expect(applied.made)
                 self._unsayable.setdefault(route, {}).update(applied.unsayable)
-                result.wrote += applied.wrote
+                result.wrote, result.files = result.wrote + applied.wrote, result.files + applied.files
                 result.touched |= applied.touched
                 result.again = _earliest(result.again, applied.again)
                 row = self.journal.route(route) or row
@@ -174,8 +174,12 @@ class Engine:
                 poll = applied.reread
             self.journal.set_route(route, last_success=self.clock.now().timestamp())
         except SyncError as error:
-            return Synced(route, result.wrote, read, self._again(route, result), frozenset(result.touched), error)
-        return Synced(route, result.wrote, read, self._again(route, result), frozenset(result.touched))
+            return self._synced(route, result, read, error)
+        return self._synced(route, result, read)
+
+    def _synced(self, route: str, result: Applied, read: int, error: SyncError | None = None) -> Synced:
+        again, touched = self._again(route, result), frozenset(result.touched)
+        return Synced(route, result.wrote, read, again, touched, error, result.files)
 
     def plan(self, route: str, *, poll: bool = True) -> list[Unit]:
         """What a pass over a route would do; writes to neither side. Raises StoreError."""
@@ -289,7 +293,9 @@ class Engine:
         if decider.situation.rebuilding and not any(unit.decision.hold is Hold.REBUILD for unit in units):
             self.journal.set_route(route, rebuilding=0)  # both sides have been compared, and nothing waits
         mine = Recaster(self.around.closet, self.journal, self.clock, decider.situation)
-        applied = applier.finish(reviver.run(mine.run(units)))
+        rest = mine.run(units)
+        applied = applier.finish(reviver.run(rest))
+        applied.count_files(len(units) - len(rest))
         only_held = bool(units) and not others and all(unit.decision.hold is not None for unit in units)
         self._waiting[route] = unsettled if only_held else None
         return applied

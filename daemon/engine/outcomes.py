@@ -41,7 +41,8 @@ _RETRY_AT_MOST = timedelta(hours=24)
 class Applied:
     """What became of a plan."""
 
-    wrote: int = 0
+    wrote: int = 0  # items, on either side
+    files: int = 0  # of them those of the folder
     again: datetime | None = None
     reread: bool = False  # something was not as expected: ask the calendar and plan again
     more: bool = False  # what was just linked is to be decided on at once
@@ -49,6 +50,11 @@ class Applied:
     made: set[str] = field(default_factory=set)  # paths of files that were made
     unsayable: dict[int, Unsayable] = field(default_factory=dict)  # by file, what it can't say of its event
     failed: set[int] = field(default_factory=set)  # files of which a write did not go through
+
+    def count_files(self, many: int) -> None:
+        """So many files of the folder were written."""
+        self.wrote += many
+        self.files += many
 
     def look_at(self, moment: datetime) -> None:
         """Look again then, if not before."""
@@ -66,7 +72,11 @@ class Outcomes:
     def settle(self, job: Job, outcome: Outcome) -> StoreError | None:
         """Write down one outcome; returns an error that is about the whole service."""
         if isinstance(outcome, Written):
-            self.result.wrote += job.intent.kind != "name"  # the line of the uid belongs to the making of its event
+            told = int(job.intent.kind != "name")  # the line of the uid belongs to the making of its event
+            if job.intent.side is Side.FILE:
+                self.result.count_files(told)
+            else:
+                self.result.wrote += told
             self.settled.append(job.write.token)
             if job.intent.side is Side.FILE:
                 self._file_done(job, outcome)

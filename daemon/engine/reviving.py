@@ -75,7 +75,7 @@ class Reviver:
             with self.journal.turn():
                 self._link(row._replace(path=path), event)
             self.result.more = True
-            self.result.wrote += 1
+            self.result.count_files(1)
             looked = self.look({path})
             if looked.error is not None:
                 raise looked.error

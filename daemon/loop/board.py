@@ -270,6 +270,7 @@ class Board:
             state.ended, state.last = state.begun, synced
             state.wrote += synced.wrote
             state.read += synced.read
+            state.files += synced.files
             self._touch()
             return state
 

@@ -54,6 +54,7 @@ class RouteState:
     ended: int = 0
     wrote: int = 0
     read: int = 0
+    files: int = 0
     last: Synced | None = None
     last_success: datetime | None = None
     since: datetime | None = None  # when it began to fail, or to succeed

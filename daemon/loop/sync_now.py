@@ -34,7 +34,7 @@ def sync_now(
         began = board.clock.monotonic()
         deadline = began + patience.total_seconds()
         names = tuple(name for name in board.routes if routes is None or name in routes)
-        before = {name: (board.routes[name].wrote, board.routes[name].read) for name in names}
+        before = {name: _counts(board.routes[name]) for name in names}
         look = board.ask_look(None, full=full)
         _wait(board, deadline, lambda: board.look.ended >= look)
         if board.look.ended < look or not board.may_sync():
@@ -94,7 +94,11 @@ def _waits(state: RouteState, until: float) -> bool:
     return state.table.woken and state.table.not_before <= until
 
 
-def _result(board: Board, name: str, number: int, before: tuple[int, int]) -> Synced:
+def _counts(state: RouteState) -> tuple[int, int, int]:
+    return state.wrote, state.read, state.files
+
+
+def _result(board: Board, name: str, number: int, before: tuple[int, int, int]) -> Synced:
     state = board.routes.get(name)
     if state is None:
         return Synced(name)
@@ -102,4 +106,5 @@ def _result(board: Board, name: str, number: int, before: tuple[int, int]) -> Sy
     if error is None and state.ended < number:
         error = Unavailable("the service asks to wait" if state.table.ordered else "the pass is still under way")
     again = state.last.again if state.last else None
-    return Synced(name, wrote=state.wrote - before[0], read=state.read - before[1], again=again, error=error)
+    wrote, read, files = (now - then for now, then in zip(_counts(state), before, strict=True))
+    return Synced(name, wrote=wrote, read=read, again=again, error=error, files=files)

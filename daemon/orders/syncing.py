@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Condition
 
@@ -92,11 +93,12 @@ def is_any_in_grace(journal: Journal) -> bool:
 def _added(before: Synced | None, now: Synced) -> Synced:
     if before is None:
         return now
-    return Synced(now.route, before.wrote + now.wrote, before.read + now.read, now.again, now.wake, now.error)
+    sums = {name: getattr(before, name) + getattr(now, name) for name in ("wrote", "read", "files")}
+    return replace(now, **sums)
 
 
 def _rested(result: Synced) -> Synced:
-    return Synced(result.route, result.wrote, result.read, result.again, frozenset(), result.error)
+    return replace(result, wake=frozenset())
 
 
 def _wait_until(app: App, moment: datetime | None) -> bool:
@@ -137,6 +139,7 @@ def _row(result: Synced) -> Json:
     return {
         "calendar": result.route,
         "wrote": result.wrote,
+        "files": result.files,
         "read": result.read,
         "error": {"code": trouble.code, "message": trouble.message, "cure": trouble.cure} if trouble else None,
     }

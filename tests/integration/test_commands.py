@@ -104,6 +104,18 @@ def test_guests_that_are_left_out_are_named_before_and_after(person: Person) -> 
     assert "ATTENDEE" not in person.events()["Call Anna about the renewal"]
 
 
+def test_sync_and_approve_say_what_went_to_which_side(person: Person) -> None:
+    person.sync()
+    person.write("call.yaml", CALL)
+    person.add_event("Doctor", uid="doctor-1", start="20271125T120000", end="20271125T130000", more="CLASS:PRIVATE\r\n")
+    assert person.sync().out == "work: 1 to the calendar, 1 to files\n"
+    assert person.sync().out == "work: up to date\n"
+    person.configure("    private_events: busy\n")
+    assert person.sync().code == 3
+    assert person.run("approve").out == "work: 1 to files\n"
+    assert len([path for path in person.files() if "busy" in path]) == 1
+
+
 def test_a_first_import_waits_for_approval_and_then_goes(servers: Servers, tmp_path: Path) -> None:
     person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
     text = (person.root / "config.yaml").read_text().replace("backlog: import", "backlog: ask")
