@@ -132,6 +132,9 @@ class Service:
         """Answer one command that came over the control socket."""
         if request.command == ASKED:
             return Reply(0, self.in_force.told(self.app.shown_zone))
+        if request.command == "status":
+            self._write_status(report_of(self.loop.board))
+            return Reply()
         if request.command == "reload":
             return self._reconnect(str(request.args.get("account", "")))
         order = ORDERS.get(request.command)

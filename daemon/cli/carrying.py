@@ -77,14 +77,15 @@ def _objects(path: Path) -> Iterator[str]:
 
 
 def _order(shell: Shell, whole: Mapping[str, Sequence[str]], *, preview: bool) -> dict[str, Any]:
-    total: dict[str, Any] = {"preview": preview, "activities": [], **dict.fromkeys(_FATES, 0)}
+    total: dict[str, Any] = {"preview": preview, "activities": [], "trashed": [], **dict.fromkeys(_FATES, 0)}
     for name, objects in whole.items():
         batches = list(_batches(objects))
         for number, batch in enumerate(batches, 1):
-            source = _in_store(shell, Path(name)) if number == len(batches) and not preview else ""
+            source = _in_store(shell, Path(name)) if number == len(batches) else ""
             reply = carry_out(shell, "import", {"objects": list(batch), "preview": preview, "source": source})
             data: Mapping[str, Any] = reply.data
             total["activities"] += data["activities"]
+            total["trashed"] += [name] if data["trashed"] else []
             for fate in _FATES:
                 total[fate] += data[fate]
     return total
@@ -123,6 +124,9 @@ def _tell(told: Mapping[str, Any], args: argparse.Namespace, shell: Shell) -> in
             if told[fate]:
                 made = "made" if fate == "new" and not told["preview"] else words
                 shell.out.line(f"{counted(told[fate], 'activity', 'activities')}: {made}")
+        for name in told["trashed"]:
+            went = f"went to the store's trash; `datebook restore {plain(Path(name).name)}` brings it back"
+            shell.out.line(f"{plain(name)} itself {'would go to the trash' if told['preview'] else went}.")
     return Exit.NEEDS_USER if told["unreadable"] else Exit.DONE
 
 

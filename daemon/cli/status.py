@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from daemon.cli.register import Commands
 
 _STALE = timedelta(seconds=90)
+_FRESH = timedelta(seconds=2)  # an older one is written anew: what the last polls brought is in it then
+_SOON = 0.5  # seconds
 _HELP = """\
 Shows whether everything is in step, and for each thing that is not, what to do about it.
 
@@ -52,11 +55,23 @@ def _status(args: argparse.Namespace, shell: Shell) -> int:
         return _no_daemon(args, shell)
     status = parse_status(text)
     pulse = pulse_of(status, shell)
+    if pulse is Pulse.ALIVE and shell.now() - status.updated > _FRESH:
+        text = _written_anew(shell) or text
+        status = parse_status(text)
     if args.json:
         shell.json({**json.loads(text), "running": pulse is Pulse.ALIVE})
     else:
         _show(shell.out, status, pulse, shell.now())
     return _code(status, pulse)
+
+
+def _written_anew(shell: Shell) -> str | None:
+    """The status file, once the running daemon has written it; None where it takes longer than anybody waits."""
+    from daemon.control import ControlLost, NoDaemon, Request, ask
+
+    with suppress(NoDaemon, ControlLost):
+        ask(shell.places.control, Request("status"), connect_timeout=_SOON, silence=_SOON)
+    return read_text(shell.places.status)
 
 
 def _no_daemon(args: argparse.Namespace, shell: Shell) -> int:

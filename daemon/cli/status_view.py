@@ -132,7 +132,9 @@ def _calendar(name: str, one: CalendarStatus, now: datetime) -> tuple[str, ...]:
         f"{one.blocked:,} blocked" if one.blocked else "",
     ]
     last = age(one.last_sync, now)
-    words = (" ".join(filter(None, waiting)) or "-", " ".join(filter(None, trouble)) or "-")
+    # Before the first sync nothing has been decided: not all that is there has to move.
+    most = "up to " if one.last_sync is None and any(waiting) else ""
+    words = (most + " ".join(filter(None, waiting)) or "-", " ".join(filter(None, trouble)) or "-")
     return plain(name), str(one.state), plain(one.account), one.direction, last, f"{one.linked:,}", *words
 
 

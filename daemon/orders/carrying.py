@@ -62,12 +62,13 @@ def take_in(app: App, args: Mapping[str, Json], progress: ProgressSink) -> Reply
     objects = [str(each) for each in given] if isinstance(given, list) else []
     found = list(_sorted_out(app, objects))
     rows: list[Json] = [_row(one) for one in found]
+    source = str(args.get("source") or "") if all(one.fate is not Fate.UNREADABLE for one in found) else ""
     if not args.get("preview"):
         rows = _make(app, found, progress)
-        if args.get("source") and all(one.fate is not Fate.UNREADABLE for one in found):
-            _spent(app, str(args["source"]))
+        if source:
+            _spent(app, source)
     counts: dict[str, Json] = {fate.value: sum(1 for one in found if one.fate is fate) for fate in Fate}
-    return Reply(3 if counts[Fate.UNREADABLE.value] else 0, {"activities": rows, **counts})
+    return Reply(3 if counts[Fate.UNREADABLE.value] else 0, {"activities": rows, "trashed": source, **counts})
 
 
 def _sorted_out(app: App, objects: Sequence[str]) -> Iterator[_Found]:

@@ -45,7 +45,9 @@ def test_a_calendar_file_in_the_store_is_split_as_its_report_says(person: Person
     shown = person.run("import", str(person.store / "all.ics"), "--preview", "--json").json
     assert (shown["new"], shown["known"]) == (2, 0)
     assert person.files() == ["all.ics"]
-    assert person.run("import", str(person.store / "all.ics")).code == 0
+    assert shown["trashed"] == [str(person.store / "all.ics")]
+    done = person.run("import", str(person.store / "all.ics"))
+    assert (done.code, "went to the store's trash" in done.out) == (0, True)
     assert len(person.files()) == 2
     assert person.sync().code == 0
     assert sorted(person.events()) == ["Fair", "Review"]

@@ -116,6 +116,14 @@ def test_sync_and_approve_say_what_went_to_which_side(person: Person) -> None:
     assert len([path for path in person.files() if "busy" in path]) == 1
 
 
+def test_after_connect_the_status_says_that_nothing_is_decided_yet(person: Person) -> None:
+    person.write("call.yaml", CALL)
+    assert person.run("connect", "home").code == 0
+    assert "up to 1 out" in person.run("status").out
+    person.sync()
+    assert " out" not in person.run("status").out
+
+
 def test_a_first_import_waits_for_approval_and_then_goes(servers: Servers, tmp_path: Path) -> None:
     person = Person(tmp_path / "me", servers.calendar(servers.get(radicale)))
     text = (person.root / "config.yaml").read_text().replace("backlog: import", "backlog: ask")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import jsonschema
@@ -81,6 +82,19 @@ def test_sync_is_done_by_the_running_daemon(person: Person) -> None:
         assert person.run("sync").code == 0
         assert len(person.files()) == 1
         assert person.run("status").code == 0
+
+
+def test_the_status_command_shows_the_last_poll_and_not_the_last_change(person: Person) -> None:
+    person.configure("    poll: 1s\n")
+    with running(person):
+        until(lambda: status(person)["calendars"]["work"]["last_sync"])
+        written = status(person)["updated"]
+
+        def polled() -> bool:
+            last = person.run("status", "--json").json["calendars"]["work"]["last_sync"]
+            return datetime.fromisoformat(last) > datetime.fromisoformat(written)
+
+        until(polled)  # half a minute before the file is written anyway
 
 
 def test_a_second_daemon_refuses_to_start_and_names_the_first(person: Person) -> None:
