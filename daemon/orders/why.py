@@ -92,7 +92,18 @@ def _left_behind(app: App, row: FileRow, verdict: Verdict, calendar: str | None)
     """What no longer fits its calendar, with the calendar in which its event still stands."""
     with app.journal.turn():
         route = dict(app.journal.tombstones.standing()).get(row.id)
-    return (with_place(verdict, route), route) if route is not None else (verdict, calendar)
+        is_there = any(not event.gone for event in app.journal.events.by_uid(row.uid)) if row.uid else False
+    if route is not None:
+        return with_place(verdict, route), route
+    return (verdict if is_there else _without_its_event(app, row, verdict)), calendar
+
+
+def _without_its_event(app: App, row: FileRow, verdict: Verdict) -> Verdict:
+    """What was said while its event was still there, which is deleted by now."""
+    if not verdict.reason.startswith("Its event s"):
+        return verdict
+    now = app.engine.around.router(row.activity, None, None).verdict
+    return now if now is not None and now.code == verdict.code else verdicts.REMEMBERED
 
 
 def _warnings(app: App, path: str) -> list[Json]:

@@ -112,6 +112,13 @@ def _why(story: Story, wanted: Mapping[str, str]) -> None:
         assert data["cure"] or data["state"] in _FINE or data["code"] in {"guest", "gone"}, data
 
 
+def _reason(story: Story, wanted: Mapping[str, str]) -> None:
+    """The reason that `why` gives for a file has these words."""
+    for path, words in wanted.items():
+        data = story.me.order("why", {"file": path}).data
+        assert words in str(data["reason"]), f"why {path}: {data}"
+
+
 def _conflicts(story: Story, wanted: Mapping[str, Mapping[str, Sequence[str]]] | str) -> None:
     """The open conflicts: by file, by field, the file's and the calendar's value."""
     rows: Any = story.me.order("conflicts").data["conflicts"]
@@ -238,6 +245,7 @@ def _blocked(story: Story, wanted: Mapping[str, str]) -> None:
 
 CHECKS: Mapping[str, Callable[[Any, Any], None]] = {
     "blocked": _blocked,
+    "reason": _reason,
     "calendar": _calendar,
     "conflicts": _conflicts,
     "event": _event,
