@@ -31,7 +31,7 @@ test: lint  ## everything; the last line is pytest's
 quick: $(STAMP)  ## while working: no slow tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not torture" tests
 
-bench: $(STAMP)  ## figures beside vdirsyncer and a floor, as ratios measured in one run of about 15 minutes
+bench: $(STAMP)  ## figures beside vdirsyncer and a floor, as ratios measured in one run of about 6 minutes
 	$(BIN)/python -m tests.bench
 
 torture: $(STAMP)  ## the reliability figures in full

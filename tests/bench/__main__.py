@@ -1,6 +1,6 @@
 """`python -m tests.bench [--sizes 100,1000,10000]`: measures, and prints one table.
 
-The whole takes about 15 minutes on two quiet cores: 5 of them are the uploads to Radicale, which spends 40 ms and
+The whole takes about 6 minutes on two quiet cores: 2 of them are the uploads to Radicale, which spends 40 ms and
 more of its own CPU on each of 3,000 PUTs (`--no-radicale` leaves them out); `--sizes 1000 --alone` takes one.
 """
 
